@@ -68,3 +68,13 @@ function(dlc_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS unit ENVIRONMENT "${arg_ENV}")
 endfunction()
+
+# dlc_embed(TARGET FILE OUTPUT.inc): the text of FILE, to be included as a string literal from this folder's build
+# directory. Nothing is read at run time.
+function(dlc_embed target file output)
+  add_custom_command(OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${output}
+    COMMAND ${CMAKE_COMMAND} -DINPUT=${file} -DOUTPUT=${CMAKE_CURRENT_BINARY_DIR}/${output}
+            -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${file} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake VERBATIM)
+  target_sources(${target} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/${output})
+endfunction()
