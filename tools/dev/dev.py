@@ -1,0 +1,57 @@
+"""./dev: set up, build, test, format and lint the project. Standard library only."""
+import argparse
+import sys
+
+import build
+import lint
+import setup
+import testing
+from steps import Failed, say
+
+
+def arguments():
+    p = argparse.ArgumentParser(prog="./dev", description="One command per job; each does all set-up that it needs.")
+    jobs = p.add_subparsers(dest="job", required=True, metavar="JOB")
+    jobs.add_parser("setup", help="install Debian packages, make .venv, fetch models and tools")
+    b = jobs.add_parser("build", help="build the programs into build/bin")
+    b.add_argument("--preset", choices=build.FOLDERS, default="release")
+    b.add_argument("-j", "--jobs", type=int, default=0, help="default: all cores")
+    b.add_argument("targets", nargs="*", default=["all"], metavar="TARGET")
+    t = jobs.add_parser("test", help="build and run the tests")
+    t.add_argument("--all", action="store_true", help="the long ones, too")
+    t.add_argument("--no-sanitizers", action="store_true", help="release build only")
+    t.add_argument("-R", dest="names", default="", metavar="REGEX", help="only tests whose name matches")
+    f = jobs.add_parser("format", help="format C++ sources")
+    f.add_argument("--check", action="store_true", help="change nothing, exit 1 if a file would change")
+    n = jobs.add_parser("lint", help="clang-tidy over C++ sources, a syntax check over scripts")
+    n.add_argument("files", nargs="*", help="default: those that differ from the main branch")
+    n.add_argument("--all", action="store_true", help="every file")
+    return p.parse_args()
+
+
+def main():
+    args = arguments()
+    if args.job == "setup":
+        setup.setup()
+    elif args.job == "build":
+        setup.install_packages()
+        build.build(args.preset, args.targets, args.jobs)
+    elif args.job == "test":
+        return testing.test(args.all, args.names, not args.no_sanitizers)
+    elif args.job == "format":
+        return lint.format_sources(args.check)
+    elif args.job == "lint":
+        return lint.lint(args.files, args.all)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as e:
+        say(f"error: {e}")
+        if e.help_line:
+            say(f"help: {e.help_line}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,102 @@
+"""./dev test: set up, build, run all tests through one ctest.
+
+The sanitizer builds (AddressSanitizer and UBSan, ThreadSanitizer) cover the runtime, the virtual GPU, the
+importer and the graph passes. Their tests join the release build's ctest under their own label, so that one
+run has one summary.
+"""
+import collections
+import json
+import os
+import re
+import subprocess
+import time
+
+from build import build, configure
+from setup import setup
+from steps import ROOT, Failed, cores, say
+
+# Folders whose tests run under a sanitizer, too. ThreadSanitizer's preset has no compiler in it.
+SANITIZED = {"asan": ["test/runtime", "test/compiler/import", "test/passes/graph", "test/ir"], "tsan": ["test/runtime"]}
+CLOSING = re.compile(r"^\d+% tests passed")
+LINE = re.compile(r"^\s*\d+/\d+ Test\s+#\d+: (\S+) \.+\**\s*(\S.*?)\s+([\d.]+) sec")
+
+
+def listed_tests(folder):
+    """The tests that ctest knows in a build folder."""
+    shown = subprocess.run(["ctest", "--test-dir", folder, "--show-only=json-v1"], capture_output=True, text=True)
+    if shown.returncode:
+        raise Failed(f"ctest cannot read {folder}: {shown.stderr.strip()}")
+    return json.loads(shown.stdout)["tests"]
+
+
+def property_of(test, name, default):
+    return next((p["value"] for p in test.get("properties", []) if p["name"] == name), default)
+
+
+def sanitizer_lines(preset):
+    """Build one sanitizer preset; the lines that add its tests to another ctest."""
+    names = [f for f in SANITIZED[preset] if (ROOT / f / "CMakeLists.txt").exists()]
+    if not names:
+        return []
+    folder = configure(preset)
+    known = subprocess.run(["ninja", "-C", folder, "-t", "targets", "all"], capture_output=True, text=True).stdout
+    targets = [f"{n}/all" for n in names if f"\n{n}/all:" in known]
+    build(preset, targets)
+    lines = []
+    for test in listed_tests(folder):
+        command, where = test.get("command", []), property_of(test, "WORKING_DIRECTORY", "")
+        inside = any(where.startswith(str(folder / n)) for n in names)
+        if not inside or not command or "unit" not in property_of(test, "LABELS", []):
+            continue
+        quoted = " ".join(f"[==[{c}]==]" for c in command)
+        lines.append(f"add_test([==[{preset}.{test['name']}]==] {quoted})\n")
+        variables = ";".join(property_of(test, "ENVIRONMENT", []))
+        lines.append(f"set_tests_properties([==[{preset}.{test['name']}]==] PROPERTIES LABELS {preset} "
+                     f"WORKING_DIRECTORY [==[{where}]==] ENVIRONMENT [==[{variables}]==])\n")
+    return lines
+
+
+def print_counts(results, kinds, begun):
+    """One line per kind of test: how many, how they ended, how long they took."""
+    table = collections.defaultdict(lambda: [0, 0, 0, 0.0])
+    for name, (outcome, seconds) in results.items():
+        row = table[kinds.get(name, "other")]
+        row[0] += 1
+        row[1] += outcome == "Passed"
+        row[2] += outcome.startswith("Skipped") or outcome == "Not Run"
+        row[3] += seconds
+    print("\nkind          tests  passed  skipped  failed   seconds")
+    for kind, (count, passed, skipped, seconds) in sorted(table.items()):
+        print(f"{kind:12}{count:7}{passed:8}{skipped:9}{count - passed - skipped:8}{seconds:10.1f}")
+    say(f"{len(results)} tests in {time.monotonic() - begun:.0f} s\n")
+
+
+def run_ctest(folder, everything, names):
+    """Stream ctest's lines; put our counts in front of its closing lines. Returns its exit status."""
+    kinds = {t["name"]: (property_of(t, "LABELS", ["other"]) or ["other"])[0] for t in listed_tests(folder)}
+    command = ["ctest", "--test-dir", folder, "--output-on-failure", "--no-label-summary", "-j", str(cores())]
+    command += [] if everything else ["-LE", "^long$"]
+    command += ["-R", names] if names else []
+    begun, results, closing = time.monotonic(), {}, []
+    ctest = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, errors="replace")
+    for line in ctest.stdout:
+        if closing or CLOSING.match(line):
+            closing.append(line)
+            continue
+        if match := LINE.match(line):
+            results[match[1]] = (match[2], float(match[3]))
+        print(line, end="", flush=True)
+    status = ctest.wait()
+    print_counts(results, kinds, begun)
+    print("".join(closing), end="", flush=True)
+    return status
+
+
+def test(everything=False, names="", sanitizers=True):
+    os.environ.setdefault("CTEST_OUTPUT_ON_FAILURE", "1")
+    setup()
+    folder = build()
+    lines = [line for preset in SANITIZED for line in sanitizer_lines(preset)] if sanitizers else []
+    (folder / "sanitizer_tests.cmake").write_text("".join(lines))
+    return run_ctest(folder, everything, names)
