@@ -1,0 +1,11 @@
+# The IR tests as one ctest test named lit, as soon as there is a file for it.
+find_program(DLC_LIT NAMES lit-22 lit)
+file(GLOB_RECURSE lit_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/test/*.mlir ${PROJECT_SOURCE_DIR}/test/*.test)
+list(FILTER lit_files EXCLUDE REGEX "/Inputs/")
+configure_file(${PROJECT_SOURCE_DIR}/test/lit.site.cfg.py.in ${PROJECT_BINARY_DIR}/test/lit.site.cfg.py @ONLY)
+if(lit_files AND DLC_LIT)
+  add_test(NAME lit COMMAND ${DLC_LIT} -sv ${PROJECT_BINARY_DIR}/test)
+  set_tests_properties(lit PROPERTIES LABELS lit TIMEOUT 900)
+elseif(lit_files)
+  message(FATAL_ERROR "lit-22 (Debian: llvm-22-tools) is not there, and the IR tests need it")
+endif()
