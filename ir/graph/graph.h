@@ -13,9 +13,21 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
-namespace dlc {
-inline llvm::hash_code hash_value(const Dim &dim) { return llvm::hash_code(dim.hash()); }
-} // namespace dlc
+namespace dlc::graph {
+/// What #graph.dims holds.
+struct DimList {
+  std::vector<Dim> dims;
+  DimList() = default;
+  explicit DimList(llvm::ArrayRef<Dim> dims) : dims(dims.begin(), dims.end()) {}
+  operator llvm::ArrayRef<Dim>() const { return dims; }
+  friend bool operator==(const DimList &a, const DimList &b) { return a.dims == b.dims; }
+  friend llvm::hash_code hash_value(const DimList &list) {
+    llvm::hash_code hash(list.dims.size());
+    for (const Dim &dim : list.dims) hash = llvm::hash_combine(hash, dim.hash());
+    return hash;
+  }
+};
+} // namespace dlc::graph
 
 #include "ir/graph/graph_dialect.h.inc"
 #define GET_ATTRDEF_CLASSES
@@ -45,7 +57,8 @@ int64_t rankOf(mlir::Value value);
 // Preconditions are those of the verifier; a caller that handles user input checks before.
 
 /// A tensor of one value; `value` is rounded or truncated to `elementType`.
-mlir::Value fill(mlir::OpBuilder &b, mlir::Location loc, llvm::ArrayRef<Dim> dims, mlir::Type elementType, double value);
+mlir::Value fill(mlir::OpBuilder &b, mlir::Location loc, llvm::ArrayRef<Dim> dims, mlir::Type elementType,
+                 double value);
 mlir::Value fillInt(mlir::OpBuilder &b, mlir::Location loc, llvm::ArrayRef<Dim> dims, mlir::Type elementType,
                     int64_t value);
 /// A scalar attribute of a float or integer type, as fill's and reduce's attributes want it.
@@ -55,21 +68,24 @@ mlir::TypedAttr scalarAttr(mlir::Type elementType, double value);
 mlir::Value broadcast(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, llvm::ArrayRef<Dim> dims,
                       llvm::ArrayRef<int64_t> map);
 /// Broadcasts numpy-style: operand dims are aligned with the last of `dims`.
-mlir::Value broadcastTrailing(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, llvm::ArrayRef<Dim> dims);
+mlir::Value broadcastTrailing(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand,
+                              llvm::ArrayRef<Dim> dims);
 mlir::Value reshape(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, llvm::ArrayRef<Dim> dims);
-mlir::Value transpose(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, llvm::ArrayRef<int64_t> perm);
+mlir::Value transpose(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand,
+                      llvm::ArrayRef<int64_t> perm);
 mlir::Value slice(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, llvm::ArrayRef<Dim> offsets,
                   llvm::ArrayRef<int64_t> steps, llvm::ArrayRef<Dim> sizes);
-mlir::Value pad(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, mlir::Value value, llvm::ArrayRef<Dim> low,
-                llvm::ArrayRef<Dim> high);
+mlir::Value pad(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, mlir::Value value,
+                llvm::ArrayRef<Dim> low, llvm::ArrayRef<Dim> high);
 mlir::Value concat(mlir::OpBuilder &b, mlir::Location loc, mlir::ValueRange operands, int64_t axis);
-mlir::Value gather(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, mlir::Value indices, int64_t axis,
-                   int64_t batchDims);
-mlir::Value iota(mlir::OpBuilder &b, mlir::Location loc, llvm::ArrayRef<Dim> dims, mlir::Type elementType, int64_t dim);
+mlir::Value gather(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, mlir::Value indices,
+                   int64_t axis, int64_t batchDims);
+mlir::Value iota(mlir::OpBuilder &b, mlir::Location loc, llvm::ArrayRef<Dim> dims, mlir::Type elementType,
+                 int64_t dim);
 mlir::Value dimValue(mlir::OpBuilder &b, mlir::Location loc, const Dim &dim, mlir::Type elementType);
 
-/// The combiners that have a name. ArgMax/ArgMin reduce (value, index) pairs, first index wins on equal values.
-/// Max and Min propagate NaN (arith.maximumf) and have unsigned forms.
+/// The combiners that have a name. ArgMax/ArgMin reduce (value, index) pairs, first index wins on equal
+/// values. Max and Min propagate NaN (arith.maximumf) and have unsigned forms.
 enum class Combiner { Sum, Prod, Max, Min, UMax, UMin, And, Or, ArgMax, ArgMin };
 
 /// One-operand reduction; the identity of the combiner for the element type is the init.
@@ -77,14 +93,16 @@ mlir::Value reduce(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, 
                    Combiner combiner);
 /// (value, index) reduction along one dim; gives {best value, its index}. `indices` has the operand's dims.
 std::pair<mlir::Value, mlir::Value> reduceArg(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand,
-                                              mlir::Value indices, llvm::ArrayRef<int64_t> dims, Combiner combiner);
+                                              mlir::Value indices, llvm::ArrayRef<int64_t> dims,
+                                              Combiner combiner);
 /// Pooling window; sizes, strides, dilations for every dim of the operand; `dims` are the result's.
 mlir::Value window(mlir::OpBuilder &b, mlir::Location loc, mlir::Value operand, llvm::ArrayRef<int64_t> size,
-                   llvm::ArrayRef<int64_t> strides, llvm::ArrayRef<int64_t> dilations, llvm::ArrayRef<Dim> low,
-                   llvm::ArrayRef<Dim> high, Combiner combiner);
-mlir::Value dot(mlir::OpBuilder &b, mlir::Location loc, mlir::Value lhs, mlir::Value rhs, llvm::ArrayRef<int64_t> lhsBatch,
-                llvm::ArrayRef<int64_t> rhsBatch, llvm::ArrayRef<int64_t> lhsContract,
-                llvm::ArrayRef<int64_t> rhsContract, mlir::Type resultElement);
+                   llvm::ArrayRef<int64_t> strides, llvm::ArrayRef<int64_t> dilations,
+                   llvm::ArrayRef<Dim> low, llvm::ArrayRef<Dim> high, Combiner combiner);
+mlir::Value dot(mlir::OpBuilder &b, mlir::Location loc, mlir::Value lhs, mlir::Value rhs,
+                llvm::ArrayRef<int64_t> lhsBatch, llvm::ArrayRef<int64_t> rhsBatch,
+                llvm::ArrayRef<int64_t> lhsContract, llvm::ArrayRef<int64_t> rhsContract,
+                mlir::Type resultElement);
 mlir::Value conv(mlir::OpBuilder &b, mlir::Location loc, mlir::Value input, mlir::Value filter,
                  llvm::ArrayRef<int64_t> strides, llvm::ArrayRef<int64_t> dilations, llvm::ArrayRef<Dim> low,
                  llvm::ArrayRef<Dim> high, int64_t groups, mlir::Type resultElement);
@@ -95,15 +113,16 @@ mlir::Value conv(mlir::OpBuilder &b, mlir::Location loc, mlir::Value input, mlir
 std::optional<Combiner> matchCombiner(mlir::Region &combiner);
 /// The identity of a named combiner (Sum 0, Prod 1, Max -inf or the smallest integer, ...).
 mlir::TypedAttr identityOf(Combiner combiner, mlir::Type elementType);
-/// Whether the op computes each result element from the same element of its operands (arith and math on tensors).
+/// Whether the op computes each result element from the same element of its operands (arith and math on
+/// tensors).
 bool isPointwise(mlir::Operation *op);
 /// The scalar a tensor is filled with, through `fill` and splat constants.
 mlir::TypedAttr splatValue(mlir::Value value);
 
 /// The result dims of a dot and of a convolution, by the formulas of their ops.
-llvm::SmallVector<Dim> dotDims(llvm::ArrayRef<Dim> lhs, llvm::ArrayRef<Dim> rhs, llvm::ArrayRef<int64_t> lhsBatch,
-                               llvm::ArrayRef<int64_t> rhsBatch, llvm::ArrayRef<int64_t> lhsContract,
-                               llvm::ArrayRef<int64_t> rhsContract);
+llvm::SmallVector<Dim> dotDims(llvm::ArrayRef<Dim> lhs, llvm::ArrayRef<Dim> rhs,
+                               llvm::ArrayRef<int64_t> lhsBatch, llvm::ArrayRef<int64_t> rhsBatch,
+                               llvm::ArrayRef<int64_t> lhsContract, llvm::ArrayRef<int64_t> rhsContract);
 /// Output extent of a sliding window: (in + low + high - dilation * (size - 1) - 1) floordiv stride + 1.
 Dim windowDim(const Dim &in, const Dim &low, const Dim &high, int64_t size, int64_t stride, int64_t dilation);
 

@@ -40,6 +40,9 @@ class Graph_Attr<string name, string mnem, list<Trait> traits = []> : AttrDef<Gr
   let mnemonic = mnem;
 }
 
+// Held by value, so that the expressions are destroyed with the context.
+def Graph_DimList : AttrOrTypeParameter<"::dlc::graph::DimList", "dim expressions", "::llvm::ArrayRef<::dlc::Dim>">;
+
 def Graph_DimsAttr : Graph_Attr<"Dims", "dims", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
   let summary = "a list of dim expressions: `#graph.dims<B, S * 2, 768>`";
   let description = [{
@@ -47,7 +50,10 @@ def Graph_DimsAttr : Graph_Attr<"Dims", "dims", [DeclareAttrInterfaceMethods<Ver
     have no encoding. A dim is static in the type exactly when its expression is a constant.
     Also used for offsets and paddings.
   }];
-  let parameters = (ins ArrayRefParameter<"::dlc::Dim">:$dims);
+  let parameters = (ins Graph_DimList:$dims);
+  let builders = [AttrBuilder<(ins "::llvm::ArrayRef<::dlc::Dim>":$dims),
+                              [{ return $_get($_ctxt, ::dlc::graph::DimList(dims)); }]>];
+  let skipDefaultBuilders = 1;
   let hasCustomAssemblyFormat = 1;
 }
 
@@ -86,7 +92,7 @@ def Graph_FillOp : Graph_PureOp<"fill"> {
   let summary = "a tensor of one value, of any shape";
   let arguments = (ins TypedAttrInterface:$value);
   let results = (outs AnyTensorValue:$result);
-  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let assemblyFormat = "$value attr-dict `->` type($result)";
 }
 
 def Graph_ConstantOp : Graph_PureOp<"constant"> {
@@ -97,7 +103,7 @@ def Graph_ConstantOp : Graph_PureOp<"constant"> {
   }];
   let arguments = (ins AnyAttr:$value);
   let results = (outs AnyTensorValue:$result);
-  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let assemblyFormat = "$value attr-dict `->` type($result)";
 }
 
 def Graph_DimValueOp : Graph_PureOp<"dim_value"> {
