@@ -44,15 +44,16 @@ int sign(int64_t a, int64_t b) { return a < b ? -1 : a > b; }
 bool sameFactors(const Factors &a, const Factors &b) {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i)
-    if (a[i].power != b[i].power ||
-        (a[i].atom != b[i].atom && (a[i].atom->hash != b[i].atom->hash || compareAtoms(*a[i].atom, *b[i].atom))))
+    if (a[i].power != b[i].power || (a[i].atom != b[i].atom && (a[i].atom->hash != b[i].atom->hash ||
+                                                                compareAtoms(*a[i].atom, *b[i].atom))))
       return false;
   return true;
 }
 
 } // namespace
 
-//===-- Order -----------------------------------------------------------------------------------------------------===//
+//===-- Order
+//-----------------------------------------------------------------------------------------------------===//
 
 int dims::compareAtoms(const Atom &a, const Atom &b) {
   if (&a == &b) return 0;
@@ -92,7 +93,8 @@ bool operator==(const Dim &a, const Dim &b) {
 
 size_t Dim::hash() const { return sum ? sum->hash : mix(hashSeed, uint64_t(value)); }
 
-//===-- Building --------------------------------------------------------------------------------------------------===//
+//===-- Building
+//--------------------------------------------------------------------------------------------------===//
 
 std::vector<Term> dims::termsOf(const Dim &dim) {
   if (const Sum *sum = Sum::of(dim)) return sum->terms;
@@ -171,7 +173,8 @@ Dim Dim::undefined() {
 
 bool Dim::isUndefined() const { return sum && sum == undefined().sum; }
 
-//===-- Ring operations -------------------------------------------------------------------------------------------===//
+//===-- Ring operations
+//-------------------------------------------------------------------------------------------===//
 
 Dim operator+(const Dim &a, const Dim &b) {
   if (a.isConstant() && b.isConstant()) {
@@ -270,8 +273,8 @@ std::optional<Dim> exactDivide(const Dim &a, const Dim &b) {
   const std::vector<Term> divisor = termsOf(b);
   std::vector<Term> quotient;
   Dim rest = a;
-  // Long division by the leading term: it ends because the leading monomial of the rest falls in each step, and finds
-  // the quotient whenever there is one with integer coefficients.
+  // Long division by the leading term: it ends because the leading monomial of the rest falls in each step,
+  // and finds the quotient whenever there is one with integer coefficients.
   for (size_t step = 0; !rest.isConstant(0); ++step) {
     std::vector<Term> terms = termsOf(rest);
     // A division by one term treats all terms at once.
@@ -291,7 +294,8 @@ std::optional<Dim> exactDivide(const Dim &a, const Dim &b) {
   return fromSortedTerms(std::move(quotient));
 }
 
-//===-- Inspection ------------------------------------------------------------------------------------------------===//
+//===-- Inspection
+//------------------------------------------------------------------------------------------------===//
 
 bool Dim::isSymbol() const {
   const Atom *atom = singleAtom(*this);
@@ -360,7 +364,8 @@ std::vector<DimTerm> Dim::terms() const {
   for (const Term &term : termsOf(*this)) {
     DimTerm &out = result.emplace_back();
     out.coefficient = term.coefficient;
-    for (const Factor &factor : term.factors) out.factors.insert(out.factors.end(), factor.power, fromAtom(factor.atom));
+    for (const Factor &factor : term.factors)
+      out.factors.insert(out.factors.end(), factor.power, fromAtom(factor.atom));
   }
   return result;
 }

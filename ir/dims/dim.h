@@ -1,7 +1,7 @@
 // Symbolic dims: exact integer expressions over named symbols.
 //
-// A Dim is a canonical sum of monomials. The variables of the monomials are symbols (`B`) and opaque atoms (floordiv,
-// ceildiv, mod, min, max over Dims). Two dims that are equal as polynomials are one value:
+// A Dim is a canonical sum of monomials. The variables of the monomials are symbols (`B`) and opaque atoms
+// (floordiv, ceildiv, mod, min, max over Dims). Two dims that are equal as polynomials are one value:
 //
 //   Dim B = Dim::symbol("B"), S = Dim::symbol("S");
 //   (B * S) * 768 == B * (S * 768)                   // true
@@ -11,13 +11,13 @@
 //
 // Rules that need ranges or divisibility of symbols live in DimFacts (dim_facts.h).
 //
-// Undefined. A division by the constant zero, a coefficient past 64 bits, and an expression past the limits below have
-// no value: the result is `Dim::undefined()`. It is sticky (every operation on it gives it again), prints as
-// `1 floordiv 0` and evaluates to nothing, so a caller may build an expression first and ask once.
+// Undefined. A division by the constant zero, a coefficient past 64 bits, and an expression past the limits
+// below have no value: the result is `Dim::undefined()`. It is sticky (every operation on it gives it again),
+// prints as `1 floordiv 0` and evaluates to nothing, so a caller may build an expression first and ask once.
 //
-// Limits. A sum has at most maxTerms monomials, a min or max at most maxOperands operands, a tree at most maxSize nodes and
-// maxDepth nested atoms. They keep every
-// operation polynomial; no shape expression of a real model comes near them.
+// Limits. A sum has at most maxTerms monomials, a min or max at most maxOperands operands, a tree at most
+// maxSize nodes and maxDepth nested atoms. They keep every operation polynomial; no shape expression of a
+// real model comes near them.
 #pragma once
 
 #include <cstddef>
@@ -69,8 +69,8 @@ public:
 
   /// The kind of the tree's root.
   Kind kind() const;
-  /// The operands of an expression that is one atom: {a, b} of a division or mod, {a, b, ...} of min and max; of an Add
-  /// its terms, of a Mul its factors (the constant one last). Empty for constants and symbols.
+  /// The operands of an expression that is one atom: {a, b} of a division or mod, {a, b, ...} of min and max;
+  /// of an Add its terms, of a Mul its factors (the constant one last). Empty for constants and symbols.
   std::vector<Dim> operands() const;
   /// The whole expression as a tree in canonical order, for printers and lowerings. Add and Mul are n-ary.
   DimNode tree() const;
@@ -83,13 +83,15 @@ public:
 
   /// Canonical text; parseDim reads it back to an equal value. Highest degree first, constants last:
   /// `B * S * 768 + B * 2 - 1`, `(S floordiv 8) * 4`, `min(S, 512)`. A symbol that is no identifier
-  /// ([A-Za-z_][A-Za-z0-9_$.]*, and not floordiv, ceildiv, mod, min, max) stands in double quotes, escaped as in MLIR:
+  /// ([A-Za-z_][A-Za-z0-9_$.]*, and not floordiv, ceildiv, mod, min, max) stands in double quotes, escaped as
+  /// in MLIR:
   /// `\\` for a backslash, `\XX` (two hex digits) for quotes and for bytes that are not printable ASCII.
   std::string str() const;
 
   /// Replaces symbols, all at once.
   Dim substitute(const std::map<std::string, Dim> &values) const;
-  /// The value under a binding; nothing when a symbol is missing, a division is by zero or a value leaves int64.
+  /// The value under a binding; nothing when a symbol is missing, a division is by zero or a value leaves
+  /// int64.
   std::optional<int64_t> evaluate(const std::map<std::string, int64_t> &values) const;
 
   /// A total order of structure: the same on every machine, never of addresses. Says nothing about values.
@@ -119,22 +121,23 @@ Dim operator-(const Dim &a, const Dim &b);
 Dim operator*(const Dim &a, const Dim &b);
 Dim operator-(const Dim &a);
 
-/// Division rounds to minus infinity, ceilDiv to plus infinity; mod(a, b) == a - b * floorDiv(a, b). A division by a
-/// constant of known sign, and ceilDiv by a constant, become floordiv by a positive constant.
+/// Division rounds to minus infinity, ceilDiv to plus infinity; mod(a, b) == a - b * floorDiv(a, b). A
+/// division by a constant of known sign, and ceilDiv by a constant, become floordiv by a positive constant.
 Dim floorDiv(const Dim &a, const Dim &b);
 Dim ceilDiv(const Dim &a, const Dim &b);
 Dim mod(const Dim &a, const Dim &b);
 Dim min(const Dim &a, const Dim &b);
 Dim max(const Dim &a, const Dim &b);
-/// The operation of that kind on a list: Add and Mul of any length, Min and Max of at least one, divisions of two.
+/// The operation of that kind on a list: Add and Mul of any length, Min and Max of at least one, divisions of
+/// two.
 Dim combine(Dim::Kind kind, const std::vector<Dim> &operands);
 
 /// The polynomial q with q * b == a, if there is one. Wherever b is not zero, a / b is q without remainder.
 std::optional<Dim> exactDivide(const Dim &a, const Dim &b);
 
-/// Reads an expression: + - *, floordiv, ceildiv, mod (the last three bind as tightly as *, all from left to right),
-/// unary minus, parentheses, min(a, b, ...), max(a, b, ...), integers, symbols. On failure: nothing, and a message with
-/// the column in `error`.
+/// Reads an expression: + - *, floordiv, ceildiv, mod (the last three bind as tightly as *, all from left to
+/// right), unary minus, parentheses, min(a, b, ...), max(a, b, ...), integers, symbols. On failure: nothing,
+/// and a message with the column in `error`.
 std::optional<Dim> parseDim(std::string_view text, std::string *error = nullptr);
 
 /// One node of a dim's tree.

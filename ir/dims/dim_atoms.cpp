@@ -16,32 +16,8 @@ std::optional<int64_t> narrow(Wide value) {
   return int64_t(value);
 }
 
-/// The largest term that divides every term of a and b: gcd of the coefficients times the common powers.
-Term commonFactor(const Dim &a, const Dim &b) {
-  Term common;
-  bool first = true;
-  uint64_t gcd = 0;
-  for (const Dim *dim : {&a, &b})
-    for (const Term &term : termsOf(*dim)) {
-      gcd = std::gcd(gcd, term.coefficient < 0 ? 0 - uint64_t(term.coefficient) : uint64_t(term.coefficient));
-      if (first) {
-        common.factors = term.factors;
-      } else {
-        Factors kept;
-        for (const Factor &factor : common.factors)
-          for (const Factor &other : term.factors)
-            if (compareAtoms(*factor.atom, *other.atom) == 0)
-              kept.push_back({factor.atom, std::min(factor.power, other.power)});
-        common.factors = std::move(kept);
-      }
-      first = false;
-    }
-  common.coefficient = gcd > uint64_t(INT64_MAX) ? 1 : int64_t(gcd);
-  return common;
-}
-
-/// a == whole * b + rest, where `whole` takes the terms that b, a single term, divides. With a constant b the constant
-/// of the rest lies in [0, b).
+/// a == whole * b + rest, where `whole` takes the terms that b, a single term, divides. With a constant b the
+/// constant of the rest lies in [0, b).
 struct Split {
   Dim whole, rest;
 };
@@ -67,7 +43,9 @@ Split splitWhole(const Dim &a, const Dim &b) {
 /// gcd of c and the coefficients of all terms with factors.
 int64_t commonStep(const Dim &a, int64_t c) {
   for (const Term &term : termsOf(a))
-    if (!term.factors.empty()) c = int64_t(std::gcd(uint64_t(c), uint64_t(term.coefficient % c < 0 ? -(term.coefficient % c) : term.coefficient % c)));
+    if (!term.factors.empty())
+      c = int64_t(std::gcd(
+          uint64_t(c), uint64_t(term.coefficient % c < 0 ? -(term.coefficient % c) : term.coefficient % c)));
   return c;
 }
 
@@ -116,6 +94,29 @@ Dim dropInnerMods(const Dim &a, const Dim &b) {
 }
 
 } // namespace
+
+Term dims::commonFactor(const Dim &a, const Dim &b) {
+  Term common;
+  bool first = true;
+  uint64_t gcd = 0;
+  for (const Dim *dim : {&a, &b})
+    for (const Term &term : termsOf(*dim)) {
+      gcd = std::gcd(gcd, term.coefficient < 0 ? 0 - uint64_t(term.coefficient) : uint64_t(term.coefficient));
+      if (first) {
+        common.factors = term.factors;
+      } else {
+        Factors kept;
+        for (const Factor &factor : common.factors)
+          for (const Factor &other : term.factors)
+            if (compareAtoms(*factor.atom, *other.atom) == 0)
+              kept.push_back({factor.atom, std::min(factor.power, other.power)});
+        common.factors = std::move(kept);
+      }
+      first = false;
+    }
+  common.coefficient = gcd > uint64_t(INT64_MAX) ? 1 : int64_t(gcd);
+  return common;
+}
 
 Dim floorDiv(const Dim &a, const Dim &b) {
   if (a.isUndefined() || b.isUndefined() || b.isConstant(0)) return Dim::undefined();
@@ -188,15 +189,18 @@ Dim mod(const Dim &a, const Dim &b) {
   return makeAtom(Dim::Kind::Mod, {a, b});
 }
 
-//===-- min and max -----------------------------------------------------------------------------------------------===//
+//===-- min and max
+//-----------------------------------------------------------------------------------------------===//
 
 static Dim extremum(Dim::Kind kind, const Dim &a, const Dim &b) {
   if (a.isUndefined() || b.isUndefined()) return Dim::undefined();
   std::vector<Dim> flat;
   for (const Dim *side : {&a, &b}) {
     const Atom *atom = singleAtom(*side);
-    if (atom && atom->kind == kind) flat.insert(flat.end(), atom->operands.begin(), atom->operands.end());
-    else flat.push_back(*side);
+    if (atom && atom->kind == kind)
+      flat.insert(flat.end(), atom->operands.begin(), atom->operands.end());
+    else
+      flat.push_back(*side);
   }
   // Of operands at a constant distance (equal ones too) the outer one stays.
   std::vector<Dim> kept;
@@ -205,7 +209,8 @@ static Dim extremum(Dim::Kind kind, const Dim &a, const Dim &b) {
     for (Dim &other : kept) {
       Dim distance = operand - other;
       if (!distance.isConstant()) continue;
-      if ((kind == Dim::Kind::Min) == (*distance.constantValue() < 0) && !distance.isConstant(0)) other = operand;
+      if ((kind == Dim::Kind::Min) == (*distance.constantValue() < 0) && !distance.isConstant(0))
+        other = operand;
       covered = true;
       break;
     }
@@ -231,17 +236,29 @@ Dim combine(Dim::Kind kind, const std::vector<Dim> &operands) {
   if (operands.empty()) return Dim::undefined();
   Dim result = operands[0];
   for (size_t i = 1; i < operands.size(); ++i) switch (kind) {
-    case Dim::Kind::FloorDiv: result = floorDiv(result, operands[i]); break;
-    case Dim::Kind::CeilDiv: result = ceilDiv(result, operands[i]); break;
-    case Dim::Kind::Mod: result = mod(result, operands[i]); break;
-    case Dim::Kind::Min: result = min(result, operands[i]); break;
-    case Dim::Kind::Max: result = max(result, operands[i]); break;
-    default: break;
+    case Dim::Kind::FloorDiv:
+      result = floorDiv(result, operands[i]);
+      break;
+    case Dim::Kind::CeilDiv:
+      result = ceilDiv(result, operands[i]);
+      break;
+    case Dim::Kind::Mod:
+      result = mod(result, operands[i]);
+      break;
+    case Dim::Kind::Min:
+      result = min(result, operands[i]);
+      break;
+    case Dim::Kind::Max:
+      result = max(result, operands[i]);
+      break;
+    default:
+      break;
     }
   return result;
 }
 
-//===-- Substitution and evaluation -------------------------------------------------------------------------------===//
+//===-- Substitution and evaluation
+//-------------------------------------------------------------------------------===//
 
 Dim Dim::substitute(const std::map<std::string, Dim> &values) const {
   if (!sum || values.empty()) return *this;

@@ -27,8 +27,9 @@ struct Term {
   Factors factors;
 };
 
-/// Terms in descending order of their monomials (degree first, then lexicographic: an order that products respect, so
-/// that long division works), coefficients not zero. Never a bare constant: that is a Dim without a sum.
+/// Terms in descending order of their monomials (degree first, then lexicographic: an order that products
+/// respect, so that long division works), coefficients not zero. Never a bare constant: that is a Dim without
+/// a sum.
 struct Sum {
   std::vector<Term> terms;
   size_t hash = 0, size = 1, depth = 0;
@@ -54,6 +55,8 @@ Dim makeAtom(Dim::Kind kind, std::vector<Dim> operands);
 const Atom *singleAtom(const Dim &dim);
 /// a / b when each power of b is in a.
 std::optional<Factors> divideFactors(const Factors &a, const Factors &b);
+/// The largest term that divides every term of a and b: gcd of the coefficients times the common powers.
+Term commonFactor(const Dim &a, const Dim &b);
 /// Nothing on overflow.
 std::optional<Term> multiplyTerms(const Term &a, const Term &b);
 

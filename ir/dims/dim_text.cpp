@@ -23,11 +23,16 @@ std::optional<Dim::Kind> operationNamed(std::string_view name) {
 
 const char *nameOf(Dim::Kind kind) {
   switch (kind) {
-  case Dim::Kind::FloorDiv: return "floordiv";
-  case Dim::Kind::CeilDiv: return "ceildiv";
-  case Dim::Kind::Mod: return "mod";
-  case Dim::Kind::Min: return "min";
-  default: return "max";
+  case Dim::Kind::FloorDiv:
+    return "floordiv";
+  case Dim::Kind::CeilDiv:
+    return "ceildiv";
+  case Dim::Kind::Mod:
+    return "mod";
+  case Dim::Kind::Min:
+    return "min";
+  default:
+    return "max";
   }
 }
 
@@ -38,9 +43,12 @@ std::string quoteName(const std::string &name) {
   static const char hex[] = "0123456789ABCDEF";
   std::string text = "\"";
   for (unsigned char c : name) {
-    if (c == '\\') text += "\\\\";
-    else if (c < 0x20 || c > 0x7e || c == '"') text += {'\\', hex[c >> 4], hex[c & 15]};
-    else text += char(c);
+    if (c == '\\')
+      text += "\\\\";
+    else if (c < 0x20 || c > 0x7e || c == '"')
+      text += {'\\', hex[c >> 4], hex[c & 15]};
+    else
+      text += char(c);
   }
   return text + "\"";
 }
@@ -91,8 +99,9 @@ std::string Dim::str() const {
     bool negative = hasMinus(term);
     if (text.empty()) {
       // "-(a floordiv b)": a minus in front of a bare division would read as part of its operand.
-      bool wrap = negative && term.coefficient == -1 && term.factors.size() == 1 && term.factors[0].power == 1 &&
-                  term.factors[0].atom->kind != Kind::Symbol && !isExtremum(term.factors[0].atom->kind);
+      bool wrap = negative && term.coefficient == -1 && term.factors.size() == 1 &&
+                  term.factors[0].power == 1 && term.factors[0].atom->kind != Kind::Symbol &&
+                  !isExtremum(term.factors[0].atom->kind);
       text = (negative ? "-" : "") + (wrap ? "(" + printTerm(term) + ")" : printTerm(term));
     } else {
       text += (negative ? " - " : " + ") + printTerm(term);
@@ -122,7 +131,8 @@ private:
     return 0;
   }
   void skipSpace() {
-    while (position < text.size() && (text[position] == ' ' || text[position] == '\t' || text[position] == '\n'))
+    while (position < text.size() &&
+           (text[position] == ' ' || text[position] == '\t' || text[position] == '\n'))
       ++position;
   }
   bool accept(char c) {
@@ -143,9 +153,12 @@ private:
     if (++depth > Dim::maxDepth * 4) return fail("nested too deeply");
     Dim result = parseProduct();
     while (true) {
-      if (accept('+')) result = result + parseProduct();
-      else if (accept('-')) result = result - parseProduct();
-      else break;
+      if (accept('+'))
+        result = result + parseProduct();
+      else if (accept('-'))
+        result = result - parseProduct();
+      else
+        break;
     }
     --depth;
     return result;
@@ -182,7 +195,8 @@ private:
       if (value > __int128(INT64_MAX) + (negative ? 1 : 0)) return fail("integer past 64 bits");
       ++position;
     }
-    if (position < text.size() && isNameStart(text[position])) return fail("expected an operator after the integer");
+    if (position < text.size() && isNameStart(text[position]))
+      return fail("expected an operator after the integer");
     return int64_t(negative ? -value : value);
   }
 
@@ -217,7 +231,9 @@ private:
         name += c;
         continue;
       }
-      auto hex = [&](size_t i) { return i < text.size() && std::isxdigit(static_cast<unsigned char>(text[i])); };
+      auto hex = [&](size_t i) {
+        return i < text.size() && std::isxdigit(static_cast<unsigned char>(text[i]));
+      };
       if (position < text.size() && (text[position] == '\\' || text[position] == '"')) {
         name += text[position++];
       } else if (hex(position) && hex(position + 1)) {

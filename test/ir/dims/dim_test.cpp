@@ -120,11 +120,16 @@ TEST(Dim, ParsesWhatItPrints) {
 std::optional<int64_t> applied(Dim::Kind kind, int64_t a, int64_t b) {
   auto floored = [&] { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); };
   switch (kind) {
-  case Dim::Kind::Add: return a + b;
-  case Dim::Kind::Mul: return a * b;
-  case Dim::Kind::Min: return std::min(a, b);
-  case Dim::Kind::Max: return std::max(a, b);
-  default: break;
+  case Dim::Kind::Add:
+    return a + b;
+  case Dim::Kind::Mul:
+    return a * b;
+  case Dim::Kind::Min:
+    return std::min(a, b);
+  case Dim::Kind::Max:
+    return std::max(a, b);
+  default:
+    break;
   }
   if (b == 0) return std::nullopt;
   if (kind == Dim::Kind::FloorDiv) return floored();

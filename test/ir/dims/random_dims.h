@@ -24,15 +24,23 @@ public:
     Dim a = expression(depth - 1), b = expression(integer(0, depth - 1));
     switch (integer(0, 9)) {
     case 0:
-    case 1: return a + b;
-    case 2: return a - b;
+    case 1:
+      return a + b;
+    case 2:
+      return a - b;
     case 3:
-    case 4: return a * b;
-    case 5: return floorDiv(a, integer(0, 1) ? b : Dim(integer(1, 9)));
-    case 6: return ceilDiv(a, integer(0, 1) ? b : Dim(integer(1, 9)));
-    case 7: return mod(a, integer(0, 1) ? b : Dim(integer(1, 9)));
-    case 8: return min(a, b);
-    default: return max(a, b);
+    case 4:
+      return a * b;
+    case 5:
+      return floorDiv(a, integer(0, 1) ? b : Dim(integer(1, 9)));
+    case 6:
+      return ceilDiv(a, integer(0, 1) ? b : Dim(integer(1, 9)));
+    case 7:
+      return mod(a, integer(0, 1) ? b : Dim(integer(1, 9)));
+    case 8:
+      return min(a, b);
+    default:
+      return max(a, b);
     }
   }
 
