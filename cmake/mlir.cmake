@@ -9,11 +9,15 @@ include(AddMLIR)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 
-# One interface carries the include paths and the shared libraries of LLVM.
+# One interface carries the include paths and the libraries of LLVM.
 add_library(dlc_mlir INTERFACE)
 target_include_directories(dlc_mlir SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
 target_compile_definitions(dlc_mlir INTERFACE ${LLVM_DEFINITIONS})
-target_link_libraries(dlc_mlir INTERFACE MLIR LLVM)
+if(DLC_STATIC)
+  dlc_link_mlir_statically(dlc_mlir ${llvm_prefix})
+else()
+  target_link_libraries(dlc_mlir INTERFACE MLIR LLVM)
+endif()
 
 # One precompiled header serves every MLIR folder.
 add_library(dlc_pch STATIC ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)

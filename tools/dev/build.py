@@ -4,7 +4,7 @@ import time
 
 from steps import ROOT, Failed, cores, run_logged, run_shown, say, tail
 
-FOLDERS = {"release": "build", "debug": "build-debug", "asan": "build-asan", "tsan": "build-tsan"}
+FOLDERS = {"release": "build", "debug": "build-debug", "asan": "build-asan", "tsan": "build-tsan", "pack": "build-pack"}
 
 
 def configure(preset):
