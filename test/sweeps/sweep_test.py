@@ -3,9 +3,9 @@ import pathlib
 import tempfile
 import unittest
 
-import case
-import numpy as np
-import sweep
+import sweep  # noqa: E402  (first: it knows where the others are)
+import case  # noqa: E402
+import numpy as np  # noqa: E402
 
 
 class Sweeps(unittest.TestCase):
