@@ -82,9 +82,9 @@ public:
   size_t size() const;
 
   /// Canonical text; parseDim reads it back to an equal value. Highest degree first, constants last:
-  /// `B * S * 768 + B * 2 - 1`, `(S floordiv 8) * 4`, `min(S, 512)`. A symbol that is no identifier
-  /// ([A-Za-z_][A-Za-z0-9_$.]*, and not floordiv, ceildiv, mod, min, max) stands in double quotes, escaped as
-  /// in MLIR:
+  /// `B * S * 768 + B * 2 - 1`, `(S floordiv 8) * 4`, `min(S, 512)`. An identifier is
+  /// [A-Za-z_][A-Za-z0-9_$.]* or % and such letters, but not floordiv, ceildiv, mod, min, max. Other symbols
+  /// stand in double quotes, escaped as in MLIR:
   /// `\\` for a backslash, `\XX` (two hex digits) for quotes and for bytes that are not printable ASCII.
   std::string str() const;
 

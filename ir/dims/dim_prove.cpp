@@ -139,6 +139,14 @@ private:
   int steps = DimFacts::proofSteps;
 };
 
+/// A relation e >= 0 over integers holds for e's constant rounded down to what divides the rest: 7 - 8 * g >=
+/// 0 says -8 * g >= 0.
+static Dim tighten(const DimFacts &facts, const Dim &e) {
+  Dim rest = e - e.constantTerm();
+  int64_t step = facts.divisor(rest);
+  return step > 1 ? rest + floorDivide(e.constantTerm(), step) * step : e;
+}
+
 bool DimFacts::proveScaled(const Dim &e) const {
   if (e.isUndefined()) return false;
   DimRange range = bounds(e);
@@ -146,7 +154,7 @@ bool DimFacts::proveScaled(const Dim &e) const {
   if (auto found = proven.find(e); found != proven.end()) return found->second;
   bool result = DimProver(*this).isNonNegative(e);
   for (size_t i = 0; i < assumptions.size() && !result; ++i)
-    result = DimProver(*this).isNonNegative(e - scale(assumptions[i]));
+    result = DimProver(*this).isNonNegative(e - tighten(*this, scale(assumptions[i])));
   proven[e] = result;
   return result;
 }

@@ -1,6 +1,7 @@
 // Text of dims: printing in canonical order and a recursive-descent parser of the same grammar.
 #include "ir/dims/dim_sum.h"
 
+#include <algorithm>
 #include <cctype>
 
 namespace dlc {
@@ -37,8 +38,9 @@ const char *nameOf(Dim::Kind kind) {
 }
 
 std::string quoteName(const std::string &name) {
-  bool plain = !name.empty() && isNameStart(name[0]) && !operationNamed(name);
-  for (char c : name) plain &= isNamePart(c);
+  bool plain =
+      !name.empty() && (isNameStart(name[0]) || (name[0] == '%' && name.size() > 1)) && !operationNamed(name);
+  for (size_t i = 1; i < name.size(); ++i) plain &= isNamePart(name[i]);
   if (plain) return name;
   static const char hex[] = "0123456789ABCDEF";
   std::string text = "\"";
@@ -90,23 +92,25 @@ std::string printTerm(const Term &term) {
   return magnitude == 1 ? text : text + " * " + std::to_string(magnitude);
 }
 
+/// A term with its sign. A minus in front of a bare division would read as part of its operand.
+std::string printFirst(const Term &term) {
+  if (!hasMinus(term)) return printTerm(term);
+  bool division = term.coefficient == -1 && term.factors.size() == 1 && term.factors[0].power == 1 &&
+                  term.factors[0].atom->kind != Dim::Kind::Symbol && !isExtremum(term.factors[0].atom->kind);
+  return division ? "-(" + printTerm(term) + ")" : "-" + printTerm(term);
+}
+
 } // namespace
 
 std::string Dim::str() const {
   if (!sum) return std::to_string(value);
-  std::string text;
-  for (const Term &term : sum->terms) {
-    bool negative = hasMinus(term);
-    if (text.empty()) {
-      // "-(a floordiv b)": a minus in front of a bare division would read as part of its operand.
-      bool wrap = negative && term.coefficient == -1 && term.factors.size() == 1 &&
-                  term.factors[0].power == 1 && term.factors[0].atom->kind != Kind::Symbol &&
-                  !isExtremum(term.factors[0].atom->kind);
-      text = (negative ? "-" : "") + (wrap ? "(" + printTerm(term) + ")" : printTerm(term));
-    } else {
-      text += (negative ? " - " : " + ") + printTerm(term);
-    }
-  }
+  // A sum reads better when it begins with a positive term: S - i.
+  const std::vector<Term> &terms = sum->terms;
+  auto first = std::find_if_not(terms.begin(), terms.end(), hasMinus);
+  if (first == terms.end()) first = terms.begin();
+  std::string text = printFirst(*first);
+  for (auto term = terms.begin(); term != terms.end(); ++term)
+    if (term != first) text += (hasMinus(*term) ? " - " : " + ") + printTerm(*term);
   return text;
 }
 
@@ -144,7 +148,9 @@ private:
   std::string_view peekName() {
     skipSpace();
     size_t end = position;
-    if (end < text.size() && isNameStart(text[end]))
+    bool index = end + 1 < text.size() && text[end] == '%' && isNamePart(text[end + 1]);
+    if (index) ++end;
+    if (end < text.size() && (index || isNameStart(text[end])))
       while (end < text.size() && isNamePart(text[end])) ++end;
     return text.substr(position, end - position);
   }
