@@ -1,0 +1,129 @@
+//===- tile.td - The tile dialect: what one CTA does, explicitly ------------===//
+//
+// Level three. A kernel is a `tile.kernel`; its values are scalars, tiles in registers (ranked tensors of static shape with a
+// `#tile.layout` encoding) and buffers in shared memory. Pointwise work is `arith` and `math` on tiles, control flow is `scf`.
+//
+// Index arithmetic is not spelt out in ops: an access carries dim expressions (ir/dims) over
+//   i0, i1, ...   the element's position in the tile,
+//   names bound to scalars or to integer tiles by the op's own list (`bind [m = %m, S = %s]`).
+// The lowering evaluates them per thread, hoists what is uniform, and derives vector widths from contiguity and divisibility.
+//
+//===----------------------------------------------------------------------===//
+#ifndef DLC_IR_TILE_TD
+#define DLC_IR_TILE_TD
+
+include "ir/graph/graph.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/FunctionInterfaces.td"
+
+def Tile_Dialect : Dialect {
+  let name = "tile";
+  let cppNamespace = "::dlc::tile";
+  let summary = "explicit tiles, layouts, copies, barriers and matrix products of one CTA";
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["::dlc::graph::GraphDialect", "mlir::scf::SCFDialect", "mlir::LLVM::LLVMDialect"];
+}
+
+//===- Attributes and types -------------------------------------------------===//
+
+// Held by value, so that its vectors are freed with the context.
+def Tile_LayoutParameter : AttrOrTypeParameter<"::dlc::Layout", "the distribution", "const ::dlc::Layout &">;
+
+def Tile_LayoutAttr : AttrDef<Tile_Dialect, "Layout", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let mnemonic = "layout";
+  let summary = "which thread holds which elements of a tile (ir/layout)";
+  let parameters = (ins Tile_LayoutParameter:$layout);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Tile_Tile : Type<CPred<"::dlc::tile::isTile($_self)">, "tile with #tile.layout", "::mlir::RankedTensorType">;
+def Tile_Pointer : Type<CPred<"::llvm::isa<::mlir::LLVM::LLVMPointerType>($_self)">, "pointer", "::mlir::LLVM::LLVMPointerType">;
+def Tile_Bound : Type<Or<[AnyInteger.predicate, Tile_Tile.predicate]>, "integer or integer tile">;
+
+class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits> {
+  let hasVerifier = 1;
+}
+
+//===- Scalars and index tiles ------------------------------------------------===//
+
+def Tile_ProgramIdOp : Op<Tile_Dialect, "program_id", [Pure]> {
+  let summary = "this CTA's index along grid dim x, y or z (0, 1, 2)";
+  let arguments = (ins I64Attr:$axis);
+  let results = (outs AnyInteger:$result);
+  let assemblyFormat = "$axis attr-dict `:` type($result)";
+}
+
+def Tile_EvalOp : Tile_Op<"eval", [Pure]> {
+  let summary = "the value of a dim expression over scalars";
+  let arguments = (ins Graph_DimsAttr:$expr, StrArrayAttr:$names, Variadic<AnyInteger>:$bound);
+  let results = (outs AnyInteger:$result);
+  let assemblyFormat = "$expr `bind` $names `(` $bound `:` type($bound) `)` attr-dict `:` type($result)";
+}
+
+def Tile_IndexOp : Tile_Op<"index", [Pure]> {
+  let summary = "a tile of integers: the expression at each element";
+  let arguments = (ins Graph_DimsAttr:$expr, StrArrayAttr:$names, Variadic<Tile_Bound>:$bound);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$expr `bind` $names `(` $bound `:` type($bound) `)` attr-dict `:` type($result)";
+}
+
+//===- Global memory -------------------------------------------------------------===//
+
+def Tile_LoadOp : Tile_Op<"load"> {
+  let summary = "a tile from global memory";
+  let description = [{
+    Element i is at `offset` (in elements) from the pointer where every expression of `where` is >= 0, else `other` (no access is
+    made). i1 elements are bytes 0 or 1 in memory. `constant` says that no kernel of this launch writes the buffer.
+  }];
+  let arguments = (ins Tile_Pointer:$pointer, Graph_DimsAttr:$offset, Graph_DimsAttr:$where, StrArrayAttr:$names,
+                       Variadic<Tile_Bound>:$bound, TypedAttrInterface:$other, UnitAttr:$constant);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{$pointer `at` $offset `where` $where `bind` $names `(` $bound `:` type($bound) `)` `other` $other
+                         (`constant` $constant^)? attr-dict `:` type($pointer) `->` type($result)}];
+}
+
+def Tile_StoreOp : Tile_Op<"store"> {
+  let summary = "a tile to global memory, where every expression of `where` is >= 0";
+  let description = "Elements that several threads hold are stored once.";
+  let arguments = (ins Tile_Tile:$value, Tile_Pointer:$pointer, Graph_DimsAttr:$offset, Graph_DimsAttr:$where,
+                       StrArrayAttr:$names, Variadic<Tile_Bound>:$bound);
+  let assemblyFormat = [{$value `,` $pointer `at` $offset `where` $where `bind` $names `(` $bound `:` type($bound) `)`
+                         attr-dict `:` type($value) `,` type($pointer)}];
+}
+
+//===- Tiles -------------------------------------------------------------------------===//
+
+def Tile_SplatOp : Tile_Op<"splat", [Pure]> {
+  let summary = "a tile of one scalar";
+  let arguments = (ins AnyType:$value);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$value attr-dict `:` type($value) `->` type($result)";
+}
+
+def Tile_ReduceOp : Tile_Op<"reduce", [SameVariadicOperandSize, SingleBlock, Pure]> {
+  let summary = "combines a tile's elements along one dim";
+  let description = [{
+    The combiner is that of `graph.reduce`. The result's layout is the operand's without the dim, held by all threads that
+    held a part of it. Registers are combined first, in order, then lanes (shuffles), then warps (shared memory and a barrier), each in
+    one fixed order.
+  }];
+  let arguments = (ins Variadic<Tile_Tile>:$operands, I64Attr:$axis);
+  let results = (outs Variadic<Tile_Tile>:$results);
+  let regions = (region SizedRegion<1>:$combiner);
+  let assemblyFormat = "$operands `axis` $axis attr-dict `:` type($operands) `->` type($results) `combiner` $combiner";
+}
+
+def Tile_YieldOp : Op<Tile_Dialect, "yield", [Pure, Terminator, ParentOneOf<["ReduceOp"]>]> {
+  let summary = "ends a combiner";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "$values `:` type($values) attr-dict";
+}
+
+def Tile_ExpandOp : Tile_Op<"expand", [Pure]> {
+  let summary = "repeats a tile along a new dim `axis`; the operand's layout is the result's without it, so nothing moves";
+  let arguments = (ins Tile_Tile:$operand, I64Attr:$axis);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$operand `axis` $axis attr-dict `:` type($operand) `->` type($result)";
+}
+
+#endif

@@ -1,0 +1,164 @@
+// Scalar arithmetic with a result for every input, and maths in terms of what the backend selects.
+//
+//   arith.divsi %a, %b    ->  %b == 0 ? 0 : %b == -1 ? -%a : %a / %b     (graph.td: division by zero is 0,
+//   INT_MIN / -1 is INT_MIN) arith.shli %a, %n     ->  %n < width ? %a << %n : 0 arith.fptosi %x       ->
+//   llvm.intr.fptosi.sat (NaN is 0) math.exp %x           ->  2^t + 2^t * e  with t = x * log2(e) rounded and
+//   e what the rounding lost
+//
+// Runs on scalars, after distribution: MLIR's expansions create invalid constants on tensors.
+#include "passes/lower/to_llvm.h"
+
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace dlc::lower {
+
+namespace {
+
+Value constant(OpBuilder &b, Location loc, Type type, int64_t value) {
+  return arith::ConstantOp::create(
+      b, loc, IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(), value, true, true)));
+}
+Value constantF(OpBuilder &b, Location loc, Type type, double value) {
+  return arith::ConstantOp::create(b, loc, FloatAttr::get(type, value));
+}
+Value isEqual(OpBuilder &b, Location loc, Value x, int64_t value) {
+  return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, constant(b, loc, x.getType(), value));
+}
+
+// Index arithmetic divides by extents, which are marked as safe by constant divisors or by `dlc.nonzero`.
+bool isSafeDivisor(Value divisor, bool isSigned) {
+  APInt value;
+  return matchPattern(divisor, m_ConstantInt(&value)) && !value.isZero() && !(isSigned && value.isAllOnes());
+}
+
+template <typename Op> void totalDivision(Op op, bool isSigned, bool remainder) {
+  if (isSafeDivisor(op.getRhs(), isSigned)) return;
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  Value a = op.getLhs(), d = op.getRhs();
+  Type type = d.getType();
+  Value zero = constant(b, loc, type, 0), one = constant(b, loc, type, 1);
+  Value isZero = isEqual(b, loc, d, 0), unsafe = isZero;
+  Value isMinusOne;
+  if (isSigned) {
+    isMinusOne = isEqual(b, loc, d, -1);
+    unsafe = arith::OrIOp::create(b, loc, isZero, isMinusOne);
+  }
+  Value safe = arith::SelectOp::create(b, loc, unsafe, one, d);
+  Value result = Op::create(b, loc, a, safe);
+  if (isSigned && !remainder)
+    result = arith::SelectOp::create(b, loc, isMinusOne, arith::SubIOp::create(b, loc, zero, a), result);
+  if (isSigned && remainder) result = arith::SelectOp::create(b, loc, isMinusOne, zero, result);
+  result = arith::SelectOp::create(b, loc, isZero, zero, result);
+  op.replaceAllUsesWith(result);
+  op.erase();
+}
+
+template <typename Op> void totalShift(Op op, bool keepsSign) {
+  APInt amount;
+  unsigned width = op.getType().getIntOrFloatBitWidth();
+  if (matchPattern(op.getRhs(), m_ConstantInt(&amount)) && amount.ult(width)) return;
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  Value last = constant(b, loc, op.getType(), width - 1);
+  Value tooFar = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ugt, op.getRhs(), last);
+  Value by = arith::SelectOp::create(b, loc, tooFar, keepsSign ? last : constant(b, loc, op.getType(), 0),
+                                     op.getRhs());
+  Value result = Op::create(b, loc, op.getLhs(), by);
+  if (!keepsSign) result = arith::SelectOp::create(b, loc, tooFar, constant(b, loc, op.getType(), 0), result);
+  op.replaceAllUsesWith(result);
+  op.erase();
+}
+
+// exp in f32 by ex2.approx: relative error below 2^-21.5 (ex2.approx: 2 ulp, PTX ISA 9.7.3.22).
+void expandExp(math::ExpOp op) {
+  if (!op.getType().isF32()) return;
+  OpBuilder b(op);
+  Location loc = op.getLoc();
+  Type f32 = op.getType();
+  Value x = op.getOperand(), log2e = constantF(b, loc, f32, 1.4426950408889634);
+  Value t = arith::MulFOp::create(b, loc, x, log2e);
+  Value lost = math::FmaOp::create(b, loc, x, log2e, arith::NegFOp::create(b, loc, t));
+  // log2(e) minus its rounding to f32.
+  lost = math::FmaOp::create(b, loc, x, constantF(b, loc, f32, 1.925963033500e-8), lost);
+  Value power = math::Exp2Op::create(b, loc, t);
+  Value correction = arith::MulFOp::create(b, loc, lost, constantF(b, loc, f32, 0.6931471805599453));
+  Value corrected = math::FmaOp::create(b, loc, power, correction, power);
+  // At infinities `lost` is NaN or the power is 0 or inf: the power itself is right there.
+  Value finite = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, math::AbsFOp::create(b, loc, t),
+                                       constantF(b, loc, f32, 150.0));
+  op.replaceAllUsesWith(Value(arith::SelectOp::create(b, loc, finite, corrected, power)));
+  op.erase();
+}
+
+void saturate(Operation *op) {
+  OpBuilder b(op);
+  Type type = op->getResult(0).getType();
+  StringRef name = isa<arith::FPToSIOp>(op) ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
+  auto call = LLVM::CallIntrinsicOp::create(b, op->getLoc(), type, b.getStringAttr(name),
+                                            ValueRange{op->getOperand(0)});
+  Value result = call.getResult(0);
+  op->replaceAllUsesWith(ValueRange{result});
+  op->erase();
+}
+
+void totalArithmetic(ModuleOp module) {
+  SmallVector<Operation *> ops;
+  module.walk([&](Operation *op) {
+    if (isa<arith::ArithDialect, math::MathDialect>(op->getDialect())) ops.push_back(op);
+  });
+  for (Operation *op : ops)
+    TypeSwitch<Operation *>(op)
+        .Case([](arith::DivSIOp op) { totalDivision(op, true, false); })
+        .Case([](arith::DivUIOp op) { totalDivision(op, false, false); })
+        .Case([](arith::RemSIOp op) { totalDivision(op, true, true); })
+        .Case([](arith::RemUIOp op) { totalDivision(op, false, true); })
+        .Case([](arith::ShLIOp op) { totalShift(op, false); })
+        .Case([](arith::ShRUIOp op) { totalShift(op, false); })
+        .Case([](arith::ShRSIOp op) { totalShift(op, true); })
+        .Case<arith::FPToSIOp, arith::FPToUIOp>([](auto op) { saturate(op); })
+        .Case([](math::ExpOp op) { expandExp(op); });
+}
+
+} // namespace
+
+LogicalResult expandScalars(ModuleOp module) {
+  // Half types compute maths in f32.
+  {
+    RewritePatternSet patterns(module.getContext());
+    populateMathF32ExpansionPatterns(patterns, [](StringRef name) {
+      return name != math::AbsFOp::getOperationName() && name != math::FmaOp::getOperationName();
+    });
+    arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+    if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
+  }
+  totalArithmetic(module);
+  RewritePatternSet patterns(module.getContext());
+  math::populateExpansionPatterns(
+      patterns, {"sinh", "cosh", "tan", "tanh", "asinh", "acosh", "atanh", "powf", "fpowi", "round", "ctlz"});
+  populateMathPolynomialApproximationPatterns(
+      patterns,
+      [](StringRef name) {
+        return llvm::is_contained({math::AtanOp::getOperationName(), math::Atan2Op::getOperationName(),
+                                   math::LogOp::getOperationName(), math::Log2Op::getOperationName(),
+                                   math::Log1pOp::getOperationName(), math::ErfOp::getOperationName(),
+                                   math::ErfcOp::getOperationName(), math::AsinOp::getOperationName(),
+                                   math::AcosOp::getOperationName(), math::ExpM1Op::getOperationName(),
+                                   math::CbrtOp::getOperationName(), math::SinOp::getOperationName(),
+                                   math::CosOp::getOperationName(), math::TanhOp::getOperationName()},
+                                  name);
+      },
+      2);
+  if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
+  // Expansions are made of further exponentials.
+  SmallVector<math::ExpOp> exponentials;
+  module.walk([&](math::ExpOp op) { exponentials.push_back(op); });
+  for (math::ExpOp op : exponentials) expandExp(op);
+  return success();
+}
+
+} // namespace dlc::lower

@@ -1,0 +1,53 @@
+#include "passes/lower/to_llvm.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace dlc::lower {
+
+// The kernel attributes survive the conversion of func under other names.
+static void markKernels(ModuleOp module) {
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+    auto warps = function->getAttrOfType<IntegerAttr>("tile.warps");
+    if (!warps) continue;
+    OpBuilder b(function.getContext());
+    function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
+    function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
+                      b.getDenseI32ArrayAttr({int32_t(warps.getInt() * 32)}));
+    for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+      if (!isa<LLVM::LLVMPointerType>(function.getArgument(i).getType())) continue;
+      // Buffers never overlap (the plan gives aliases one buffer), and start at 16 bytes or better.
+      function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), b.getUnitAttr());
+      function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(16));
+    }
+    function->removeAttr("tile.warps");
+    function->removeAttr("tile.index");
+    function->removeAttr("tile.scratch");
+    for (unsigned i = 0; i < function.getNumArguments(); ++i) function.removeArgAttr(i, "tile.range");
+  }
+}
+
+LogicalResult lowerToLLVM(ModuleOp module) {
+  PassManager pm(module.getContext());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createConvertFuncToLLVMPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  if (failed(pm.run(module))) return failure();
+  markKernels(module);
+  return success();
+}
+
+} // namespace dlc::lower

@@ -1,0 +1,340 @@
+#include "passes/schedule/emitter.h"
+
+using namespace mlir;
+
+namespace dlc::schedule {
+
+using Coords = Emitter::Coords;
+
+Dim Emitter::newSymbol(Value value) {
+  std::string name = "x" + std::to_string(nextSymbol++);
+  symbols[name] = value;
+  return Dim::symbol(name);
+}
+
+Dim Emitter::flatten(ArrayRef<Dim> coords, ArrayRef<Dim> strides) const {
+  Dim offset(0);
+  for (auto [coord, stride] : llvm::zip(coords, strides)) offset = offset + coord * stride;
+  return facts.simplify(offset);
+}
+
+Space Emitter::guarded(const Space &space, ArrayRef<Dim> guards) const {
+  Space result = space;
+  for (const Dim &guard : guards) {
+    Dim simple = facts.simplify(guard);
+    if (facts.proveNonNegative(simple) || llvm::is_contained(result.guards, simple)) continue;
+    result.guards.push_back(simple);
+  }
+  return result;
+}
+
+Emitter::Access Emitter::access(const Dim &offset, ArrayRef<Dim> where, int64_t rank) {
+  Access result;
+  result.offset = graph::DimsAttr::get(b.getContext(), {offset});
+  result.where = graph::DimsAttr::get(b.getContext(), where);
+  std::set<std::string> used = offset.symbols();
+  for (const Dim &guard : where)
+    for (const std::string &symbol : guard.symbols()) used.insert(symbol);
+  for (int64_t d = 0; d < rank; ++d) used.erase(tile::tileDimName(d));
+  SmallVector<StringRef> names;
+  for (const std::string &symbol : used) {
+    auto at = symbols.find(symbol);
+    names.push_back(at->first);
+    result.bound.push_back(at->second);
+  }
+  result.names = b.getStrArrayAttr(names);
+  return result;
+}
+
+Value Emitter::evaluate(const Dim &expr) {
+  Dim simple = facts.simplify(expr);
+  if (auto value = simple.constantValue())
+    return arith::ConstantOp::create(b, location, IntegerAttr::get(indexType, *value));
+  Access a = access(simple, {}, 0);
+  return tile::EvalOp::create(b, location, indexType, a.offset, a.names, a.bound);
+}
+
+Value Emitter::splat(TypedAttr scalar, const Space &space) {
+  auto type = tile::tileType(space.layout, scalar.getType());
+  return arith::ConstantOp::create(b, location, DenseElementsAttr::get(type, Attribute(scalar)));
+}
+
+Value Emitter::condition(ArrayRef<Dim> conditions, const Space &space) {
+  Value all;
+  auto type = tile::tileType(space.layout, indexType);
+  for (const Dim &expr : conditions) {
+    if (facts.proveNonNegative(expr)) continue;
+    Access a = access(expr, {}, space.layout.rank());
+    Value index = tile::IndexOp::create(b, location, type, a.offset, a.names, a.bound);
+    Value zero = splat(IntegerAttr::get(indexType, 0), space);
+    Value holds = arith::CmpIOp::create(b, location, arith::CmpIPredicate::sge, index, zero);
+    all = all ? Value(arith::AndIOp::create(b, location, all, holds)) : holds;
+  }
+  return all ? all : splat(b.getBoolAttr(true), space);
+}
+
+SmallVector<Value> Emitter::loop(const Dim &count, ValueRange carried,
+                                 function_ref<SmallVector<Value>(Dim, ValueRange)> body) {
+  Dim extent = facts.simplify(count);
+  if (extent.isConstant(1)) return body(Dim(0), carried);
+  Value zero = arith::ConstantOp::create(b, location, IntegerAttr::get(indexType, 0));
+  Value one = arith::ConstantOp::create(b, location, IntegerAttr::get(indexType, 1));
+  auto op = scf::ForOp::create(b, location, zero, evaluate(extent), one, carried);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(op.getBody());
+  Dim variable = newSymbol(op.getInductionVar());
+  facts.declareIndex(variable.symbolName(), extent);
+  ++depth;
+  SmallVector<Value> next = body(variable, op.getRegionIterArgs());
+  --depth;
+  for (auto &entry : memos)
+    llvm::erase_if(entry.second, [&](const Memo &memo) { return memo.depth > depth; });
+  if (!carried.empty()) scf::YieldOp::create(b, location, next);
+  return SmallVector<Value>(op.getResults());
+}
+
+SmallVector<Value> Emitter::combine(Region &combiner, ValueRange accumulators, ValueRange elements) {
+  IRMapping map;
+  Block &block = combiner.front();
+  size_t n = accumulators.size();
+  for (size_t i = 0; i < n; ++i) {
+    map.map(block.getArgument(i), accumulators[i]);
+    map.map(block.getArgument(n + i), elements[i]);
+  }
+  auto tiled = dyn_cast<RankedTensorType>(accumulators[0].getType());
+  for (Operation &op : block.without_terminator()) {
+    Operation *copy = b.clone(op, map);
+    if (!tiled) continue;
+    for (OpResult result : copy->getResults())
+      result.setType(tile::tileType(tile::layoutOf(tiled), result.getType()));
+    if (auto constant = dyn_cast<arith::ConstantOp>(copy))
+      constant.setValueAttr(
+          DenseElementsAttr::get(cast<RankedTensorType>(constant.getType()), Attribute(constant.getValue())));
+  }
+  SmallVector<Value> next;
+  for (Value value : block.getTerminator()->getOperands()) next.push_back(map.lookupOrDefault(value));
+  return next;
+}
+
+//===- The dispatch -------------------------------------------------------------===//
+
+Value Emitter::emit(Value value, Coords coords, const Space &space) {
+  for (Dim &coord : coords) coord = facts.simplify(coord);
+  for (const Memo &memo : memos[value])
+    if (memo.coords == coords && memo.layout == space.layout &&
+        llvm::all_of(memo.guards, [&](const Dim &g) { return llvm::is_contained(space.guards, g); }))
+      return memo.tile;
+  Value result = override ? override(value, coords, space) : Value();
+  if (!result) result = hoisted(value, coords, space);
+  if (!result) result = compute(value, coords, space);
+  memos[value].push_back({coords, space.guards, space.layout, result, depth});
+  return result;
+}
+
+// A value that does not vary along a tile dim is computed without that dim and repeated.
+Value Emitter::hoisted(Value value, const Coords &coords, const Space &space) {
+  size_t rank = space.layout.rank();
+  // These only transform coordinates, or cost nothing.
+  if (isa_and_nonnull<graph::FillOp, graph::BroadcastOp, graph::ReshapeOp, graph::TransposeOp,
+                      graph::SliceOp>(value.getDefiningOp()))
+    return {};
+  std::set<std::string> used;
+  for (const Dim &coord : coords)
+    for (const std::string &symbol : coord.symbols()) used.insert(symbol);
+  for (const std::string &symbol : used) // an index tile varies along every dim
+    if (auto at = symbols.find(symbol); at != symbols.end() && tile::isTile(at->second.getType())) return {};
+  for (size_t d = 0; d < rank; ++d) {
+    if (used.count(tile::tileDimName(d))) continue;
+    std::map<std::string, Dim> rename;
+    for (size_t k = d + 1; k < rank; ++k)
+      rename[tile::tileDimName(k)] = Dim::symbol(tile::tileDimName(k - 1));
+    Space smaller{space.layout.sliceDim(d), {}};
+    bool mixed = false;
+    for (const Dim &guard : space.guards) {
+      bool usesIt = guard.uses(tile::tileDimName(d)), usesTile = false, usesOther = false;
+      for (const std::string &symbol : guard.symbols()) {
+        auto at = symbols.find(symbol);
+        usesTile |= at != symbols.end() && tile::isTile(at->second.getType());
+        for (size_t k = 0; k < rank; ++k) usesOther |= k != d && symbol == tile::tileDimName(k);
+      }
+      mixed |= usesTile || (usesIt && usesOther);
+      if (!usesIt) smaller.guards.push_back(guard.substitute(rename));
+    }
+    if (mixed) continue;
+    Coords renamed;
+    for (const Dim &coord : coords) renamed.push_back(coord.substitute(rename));
+    // Facts about i0, i1, ... are about extents of the full tile: the renamed ones only get smaller or equal
+    // names, so they are declared anew for the smaller space and restored afterwards.
+    std::vector<std::pair<std::string, DimRange>> saved;
+    for (size_t k = 0; k < rank; ++k)
+      saved.push_back({tile::tileDimName(k), facts.range(tile::tileDimName(k))});
+    for (size_t k = 0; k + 1 < rank; ++k)
+      facts.declareIndex(tile::tileDimName(k), Dim(smaller.layout.shape()[k]));
+    Value part = emit(value, renamed, smaller);
+    for (auto &[name, range] : saved) facts.declare(name, range);
+    auto type = tile::tileType(space.layout, cast<RankedTensorType>(part.getType()).getElementType());
+    return tile::ExpandOp::create(b, location, type, part, d);
+  }
+  return {};
+}
+
+Value Emitter::compute(Value value, const Coords &coords, const Space &space) {
+  Operation *op = value.getDefiningOp();
+  if (!op) return load(value, coords, space, graph::scalarAttr(graph::elementTypeOf(value), 0));
+  Location saved = location;
+  location = op->getLoc();
+  auto index = [&](const Dim &expr) {
+    auto type = tile::tileType(space.layout, graph::elementTypeOf(value));
+    Access a = access(facts.simplify(expr), {}, space.layout.rank());
+    return Value(tile::IndexOp::create(b, location, type, a.offset, a.names, a.bound));
+  };
+  Value result =
+      TypeSwitch<Operation *, Value>(op)
+          .Case([&](graph::FillOp fill) { return splat(cast<TypedAttr>(fill.getValue()), space); })
+          .Case([&](graph::DimValueOp dim) { return index(dim.getDim().getDims()[0]); })
+          .Case([&](graph::IotaOp iota) { return index(coords[iota.getDim()]); })
+          .Case([&](graph::BroadcastOp broadcast) {
+            Coords inner;
+            for (auto [dim, place] : llvm::zip(graph::dimsOf(broadcast.getOperand()), broadcast.getDims()))
+              inner.push_back(dim.isConstant(1) ? Dim(0) : coords[place]);
+            return emit(broadcast.getOperand(), inner, space);
+          })
+          .Case([&](graph::ReshapeOp reshape) {
+            auto inner = reshapeCoords(coords, graph::dimsOf(value), graph::dimsOf(reshape.getOperand()));
+            return emit(reshape.getOperand(), inner, space);
+          })
+          .Case([&](graph::TransposeOp transpose) {
+            Coords inner(coords.size());
+            for (auto [i, p] : llvm::enumerate(transpose.getPerm())) inner[p] = coords[i];
+            return emit(transpose.getOperand(), inner, space);
+          })
+          .Case([&](graph::SliceOp slice) {
+            Coords inner;
+            for (auto [coord, offset, step] :
+                 llvm::zip(coords, slice.getOffsets().getDims(), slice.getSteps()))
+              inner.push_back(offset + coord * step);
+            return emit(slice.getOperand(), inner, space);
+          })
+          .Case([&](graph::PadOp op) { return pad(op, coords, space); })
+          .Case([&](graph::ConcatOp op) { return concat(op, coords, space); })
+          .Case([&](graph::GatherOp op) { return gather(op, coords, space); })
+          .Case([&](graph::ReduceOp op) {
+            return reduce(op, cast<OpResult>(value).getResultNumber(), coords, space);
+          })
+          .Case([&](graph::WindowOp op) { return window(op, coords, space); })
+          .Case([&](graph::DotOp op) { return dot(op, coords, space); })
+          .Case([&](graph::ConvOp op) { return conv(op, coords, space); })
+          .Default([&](Operation *op) { return pointwise(op, coords, space); });
+  location = saved;
+  return result;
+}
+
+Value Emitter::pointwise(Operation *op, const Coords &coords, const Space &space) {
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(isa<RankedTensorType>(operand.getType()) ? emit(operand, coords, space) : operand);
+  OperationState state(location, op->getName());
+  state.addOperands(operands);
+  state.addAttributes(op->getAttrs());
+  for (Type type : op->getResultTypes())
+    state.addTypes(tile::tileType(space.layout, cast<RankedTensorType>(type).getElementType()));
+  Operation *made = b.create(state);
+  // An op with several results is shared: the others are remembered.
+  for (unsigned i = 1; i < made->getNumResults(); ++i)
+    memos[op->getResult(i)].push_back({coords, space.guards, space.layout, made->getResult(i), depth});
+  return made->getResult(0);
+}
+
+Value Emitter::load(Value argument, const Coords &coords, const Space &space, TypedAttr other) {
+  const Memory &memory = sources.find(argument)->second;
+  Access a = access(flatten(coords, memory.strides), space.guards, space.layout.rank());
+  auto type = tile::tileType(space.layout, graph::elementTypeOf(argument));
+  return tile::LoadOp::create(b, location, type, memory.pointer, a.offset, a.where, a.names, a.bound, other,
+                              memory.constant);
+}
+
+void Emitter::store(Value value, const Memory &target, const Coords &coords, const Space &space) {
+  Space simple = guarded({space.layout, {}}, space.guards);
+  Access a = access(flatten(coords, target.strides), simple.guards, space.layout.rank());
+  tile::StoreOp::create(b, location, value, target.pointer, a.offset, a.where, a.names, a.bound);
+}
+
+// The value where the guards hold, `other` elsewhere.
+Value Emitter::emitGuarded(Value value, const Coords &coords, const Space &space, ArrayRef<Dim> guards,
+                           TypedAttr other) {
+  Space inner = guarded(space, guards);
+  if (inner.guards.size() == space.guards.size()) return emit(value, coords, space);
+  // A load gives `other` by itself; outside of the space's own guards the value does not matter.
+  if (!value.getDefiningOp()) return load(value, coords, inner, other);
+  Value inside = emit(value, coords, inner);
+  return arith::SelectOp::create(b, location, condition(guards, space), inside, splat(other, space));
+}
+
+Value Emitter::pad(graph::PadOp op, const Coords &coords, const Space &space) {
+  Coords inner;
+  SmallVector<Dim> guards;
+  for (auto [coord, low, high, dim] :
+       llvm::zip(coords, op.getLow().getDims(), op.getHigh().getDims(), graph::dimsOf(op.getOperand()))) {
+    inner.push_back(coord - low);
+    if (!low.isConstant(0)) guards.push_back(coord - low);
+    if (!high.isConstant(0)) guards.push_back(dim - 1 - coord + low);
+  }
+  if (TypedAttr other = graph::splatValue(op.getValue()))
+    return emitGuarded(op.getOperand(), inner, space, guards, other);
+  Value outside = emit(op.getValue(), {}, space);
+  Value inside = emit(op.getOperand(), inner, guarded(space, guards));
+  return arith::SelectOp::create(b, location, condition(guards, space), inside, outside);
+}
+
+Value Emitter::concat(graph::ConcatOp op, const Coords &coords, const Space &space) {
+  Dim start(0);
+  Value result;
+  size_t axis = op.getAxis();
+  for (auto [i, operand] : llvm::enumerate(op.getOperands())) {
+    Dim end = start + graph::dimsOf(operand)[axis];
+    if (!(end == start)) {
+      Dim fromStart = facts.simplify(coords[axis] - start), toEnd = facts.simplify(end - 1 - coords[axis]);
+      bool last = i + 1 == op.getOperands().size();
+      bool never = facts.proveNonNegative(-fromStart - 1) || (!last && facts.proveNonNegative(-toEnd - 1));
+      if (!never) {
+        Coords inner = coords;
+        inner[axis] = fromStart;
+        Value piece = emit(operand, inner, guarded(space, {fromStart, toEnd}));
+        // Pieces come in order, so a later one wins where its start is reached.
+        result =
+            result ? Value(arith::SelectOp::create(b, location, condition({fromStart}, space), piece, result))
+                   : piece;
+      }
+    }
+    start = end;
+  }
+  return result ? result : splat(graph::scalarAttr(graph::elementTypeOf(op.getResult()), 0), space);
+}
+
+Value Emitter::gather(graph::GatherOp op, const Coords &coords, const Space &space) {
+  size_t axis = op.getAxis(), batch = op.getBatchDims(), indexRank = graph::rankOf(op.getIndices());
+  Coords at(coords.begin(), coords.begin() + batch);
+  at.append(coords.begin() + axis, coords.begin() + axis + indexRank - batch);
+  Value index = emit(op.getIndices(), at, space);
+  // Clamp in the wider of the two types, then take the index type.
+  Dim n = graph::dimsOf(op.getOperand())[axis];
+  auto own = cast<IntegerType>(cast<RankedTensorType>(index.getType()).getElementType());
+  Type wide = own.getWidth() > indexType.getIntOrFloatBitWidth() ? Type(own) : indexType;
+  auto wideType = tile::tileType(space.layout, wide), indexTileType = tile::tileType(space.layout, indexType);
+  if (own != wide) index = arith::ExtSIOp::create(b, location, wideType, index);
+  Access a = access(facts.simplify(max(n - 1, Dim(0))), {}, space.layout.rank());
+  Value last = tile::IndexOp::create(b, location, wideType, a.offset, a.names, a.bound);
+  index = arith::MinSIOp::create(b, location, index, last);
+  index = arith::MaxSIOp::create(b, location, index, splat(IntegerAttr::get(wide, 0), space));
+  if (wide != indexType) index = arith::TruncIOp::create(b, location, indexTileType, index);
+  Dim picked = newSymbol(index);
+  facts.declareIndex(picked.symbolName(), n);
+  Coords inner(coords.begin(), coords.begin() + axis);
+  inner.push_back(picked);
+  inner.append(coords.begin() + axis + indexRank - batch, coords.end());
+  // No element exists to be picked from an empty dim.
+  return emitGuarded(op.getOperand(), inner, space, {n - 1},
+                     graph::scalarAttr(graph::elementTypeOf(op.getOperand()), 0));
+}
+
+} // namespace dlc::schedule

@@ -1,0 +1,122 @@
+// Emission through access maps: the one way in which every schedule computes the values of a region.
+//
+// `emit(value, coords, space)` gives the tile of `value` at the elements `coords`, which are dim expressions
+// over the tile's own dims (i0, i1, ...) and over symbols bound to scalars (program ids, loop variables, the
+// model's dims). Pointwise ops become arith on tiles; broadcast, transpose, slice, reshape only change
+// coordinates; pad and concat add conditions; a gather binds an index tile to a new symbol; operands of the
+// region become loads. Reductions, contractions and windows become loops here; schedules that know better
+// replace them through `override`.
+//
+//   %s = arith.addf %x, %b         emit(%s, [r, c])  =  addf(load x[r * S + c], load b[c])
+//   %b = graph.broadcast %bias     emit(%b, [r, c])  =  emit(%bias, [c])
+#pragma once
+
+#include "ir/dims/dim_facts.h"
+#include "ir/tile/tile.h"
+
+namespace dlc::schedule {
+
+/// Where a region operand or result lies in memory: element [c...] is at pointer + sum(strides * c).
+struct Memory {
+  mlir::Value pointer;
+  llvm::SmallVector<Dim> strides;
+  bool constant = false; ///< no kernel of the launch writes it
+};
+
+/// The tile being computed: its layout, and the conditions (each >= 0) under which an element is real.
+/// Outside of them no memory is touched and values are arbitrary.
+struct Space {
+  Layout layout;
+  llvm::SmallVector<Dim> guards;
+};
+
+class Emitter {
+public:
+  using Coords = llvm::SmallVector<Dim>;
+  /// Gives the tile of an op's result in place of the general way, or nothing.
+  using Override = std::function<mlir::Value(mlir::Value, const Coords &, const Space &)>;
+
+  /// `indexType` is i32 or i64: the type of coordinates and offsets.
+  Emitter(mlir::OpBuilder &builder, mlir::Type indexType)
+      : location(mlir::UnknownLoc::get(builder.getContext())), b(builder), indexType(indexType) {}
+
+  DimFacts facts;
+  Override override;
+  mlir::Location location; ///< of the ops made next
+
+  void bindMemory(mlir::Value regionArgument, Memory memory) { sources[regionArgument] = std::move(memory); }
+  /// Binds a symbol of the model or a new one to a scalar; facts about it are declared by the caller.
+  void bindSymbol(const std::string &name, mlir::Value scalar) { symbols[name] = scalar; }
+  /// A new symbol for a scalar or an integer tile.
+  Dim newSymbol(mlir::Value value);
+
+  /// Precondition: one coordinate per dim of `value`.
+  mlir::Value emit(mlir::Value value, Coords coords, const Space &space);
+  void store(mlir::Value tile, const Memory &target, const Coords &coords, const Space &space);
+  /// The value of an expression over bound scalars.
+  mlir::Value evaluate(const Dim &expr);
+  /// The boolean tile of a conjunction of conditions (each >= 0).
+  mlir::Value condition(llvm::ArrayRef<Dim> conditions, const Space &space);
+
+  /// A counted loop whose body sees the variable as a symbol; `body` gets the carried values and returns the
+  /// next ones.
+  llvm::SmallVector<mlir::Value>
+  loop(const Dim &count, mlir::ValueRange carried,
+       llvm::function_ref<llvm::SmallVector<mlir::Value>(Dim, mlir::ValueRange)> body);
+  /// Copies a scalar combiner's ops onto tiles (or scalars): accumulators, then elements.
+  llvm::SmallVector<mlir::Value> combine(mlir::Region &combiner, mlir::ValueRange accumulators,
+                                         mlir::ValueRange elements);
+  mlir::Value splat(mlir::TypedAttr scalar, const Space &space);
+  mlir::OpBuilder &builder() { return b; }
+
+private:
+  struct Memo {
+    Coords coords;
+    llvm::SmallVector<Dim> guards;
+    Layout layout;
+    mlir::Value tile;
+    unsigned depth;
+  };
+  struct Access {
+    graph::DimsAttr offset, where;
+    mlir::ArrayAttr names;
+    llvm::SmallVector<mlir::Value> bound;
+  };
+
+  mlir::Value compute(mlir::Value value, const Coords &coords, const Space &space);
+  mlir::Value emitGuarded(mlir::Value value, const Coords &coords, const Space &space,
+                          llvm::ArrayRef<Dim> guards, mlir::TypedAttr other);
+  mlir::Value load(mlir::Value argument, const Coords &coords, const Space &space, mlir::TypedAttr other);
+  mlir::Value hoisted(mlir::Value value, const Coords &coords, const Space &space);
+  mlir::Value pointwise(mlir::Operation *op, const Coords &coords, const Space &space);
+  mlir::Value pad(graph::PadOp op, const Coords &coords, const Space &space);
+  mlir::Value concat(graph::ConcatOp op, const Coords &coords, const Space &space);
+  mlir::Value gather(graph::GatherOp op, const Coords &coords, const Space &space);
+  mlir::Value reduce(graph::ReduceOp op, unsigned result, const Coords &coords, const Space &space);
+  mlir::Value window(graph::WindowOp op, const Coords &coords, const Space &space);
+  mlir::Value dot(graph::DotOp op, const Coords &coords, const Space &space);
+  mlir::Value conv(graph::ConvOp op, const Coords &coords, const Space &space);
+  mlir::Value multiplyAdd(mlir::Value lhs, mlir::Value rhs, mlir::Value acc);
+
+  Space guarded(const Space &space, llvm::ArrayRef<Dim> guards) const;
+  Access access(const Dim &offset, llvm::ArrayRef<Dim> where, int64_t rank);
+  Dim flatten(llvm::ArrayRef<Dim> coords, llvm::ArrayRef<Dim> strides) const;
+
+  mlir::OpBuilder &b;
+  mlir::Type indexType;
+  llvm::DenseMap<mlir::Value, Memory> sources;
+  std::map<std::string, mlir::Value> symbols;
+  llvm::DenseMap<mlir::Value, std::vector<Memo>> memos;
+  unsigned depth = 0, nextSymbol = 0;
+};
+
+/// The strides of a row-major tensor.
+llvm::SmallVector<Dim> rowMajor(llvm::ArrayRef<Dim> dims);
+/// The coordinates of the element at a row-major position.
+llvm::SmallVector<Dim> delinearize(const Dim &position, llvm::ArrayRef<Dim> dims);
+/// Coordinates in `from` of the element with `coords` in `to`, both shapes of the same elements in row-major
+/// order. Groups of dims with equal products are matched, so that split and merged dims stay affine.
+llvm::SmallVector<Dim> reshapeCoords(llvm::ArrayRef<Dim> coords, llvm::ArrayRef<Dim> to,
+                                     llvm::ArrayRef<Dim> from);
+
+} // namespace dlc::schedule

@@ -1,0 +1,103 @@
+// Schedules: how a region becomes kernels.
+//
+// A region is scheduled in canonical form: its body as a function whose symbolic dims are named D0, D1, ...
+// in order of appearance, so that structurally equal regions of a model share their kernels. The result is a
+// module of tile-level kernels and, per variant, the launches with their grids and parameters as expressions
+// of the canonical dims.
+#pragma once
+
+#include "ir/target/target.h"
+#include "passes/schedule/emitter.h"
+
+namespace dlc::schedule {
+
+/// A region in canonical form.
+struct CanonicalRegion {
+  mlir::OwningOpRef<mlir::ModuleOp> module; ///< one func.func @region: operands -> results
+  std::vector<std::string> symbols;         ///< symbols[k] is the model's name of Dk
+  DimFacts facts;                           ///< of D0, D1, ...
+  std::string key;                          ///< equal for regions that can share kernels
+
+  mlir::func::FuncOp function() const;
+};
+
+/// What is known of the model's symbols.
+struct SymbolRange {
+  int64_t min = 1, max = INT32_MAX, multiple = 1;
+};
+
+CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string, SymbolRange> &symbols);
+
+struct Param {
+  enum class Kind { Operand, Result, Workspace, Dim };
+  Kind kind;
+  unsigned index = 0; ///< of the operand, result or workspace
+  Dim expr;           ///< Dim: the value, passed as the kernel's index type
+};
+
+struct Launch {
+  std::string kernel; ///< name in the module
+  llvm::SmallVector<Dim> grid;
+  int64_t warps = 4;
+  int64_t indexBits = 32;
+  Dim sharedBytes; ///< dynamic shared memory
+  std::vector<Param> params;
+};
+
+/// Memory beside operands and results. Zeroed memory is zero before the first launch and left zero by the
+/// launches.
+struct Workspace {
+  Dim bytes;
+  bool zeroed = false;
+};
+
+struct Variant {
+  std::string schedule;        ///< readable: family and choices
+  llvm::SmallVector<Dim> when; ///< taken where every expression is >= 0
+  std::vector<Launch> launches;
+};
+
+struct Scheduled {
+  mlir::OwningOpRef<mlir::ModuleOp> module; ///< tile-level kernels
+  std::vector<Variant> variants; ///< in order of preference; the last one serves every size it is asked for
+  std::vector<Workspace> workspaces;
+};
+
+/// Kernels for a region on a target; `name` starts the kernels' names.
+Scheduled scheduleRegion(const CanonicalRegion &region, const TargetRecord &target, const std::string &name);
+
+//===- For the families ----------------------------------------------------------===//
+
+/// Makes one kernel: its function, parameters, and an emitter with operands and dims bound.
+class KernelBuilder {
+public:
+  KernelBuilder(const CanonicalRegion &region, mlir::ModuleOp module, const std::string &name, int64_t warps,
+                int64_t indexBits);
+
+  /// The program id along an axis, as a symbol.
+  Dim programId(int64_t axis);
+  /// The value a result is computed from, and where it goes.
+  mlir::Value yielded(unsigned result) const;
+  const Memory &resultMemory(unsigned result) const { return results[result]; }
+  /// Ends the function.
+  void finish();
+
+  mlir::OpBuilder b;
+  Emitter emitter;
+  Launch launch;
+
+private:
+  const CanonicalRegion &region;
+  mlir::func::FuncOp function;
+  llvm::SmallVector<Memory> results;
+};
+
+/// Conditions under which 32-bit coordinates suffice for every operand and result, with room for a tile past
+/// the end.
+llvm::SmallVector<Dim> fitsIn32Bits(const CanonicalRegion &region, int64_t tileElements);
+
+/// The family that serves any region: an element per thread.
+void scheduleGeneral(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
+                     Scheduled &out);
+
+} // namespace dlc::schedule
