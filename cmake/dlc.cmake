@@ -21,7 +21,7 @@ if(DLC_CCACHE)
   endforeach()
 endif()
 
-add_compile_options(-Wall -Wextra -Wno-unused-parameter -Werror)
+add_compile_options(-Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Werror)
 add_compile_options(-ffp-contract=off)
 # No path of the build machine may reach a binary.
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)

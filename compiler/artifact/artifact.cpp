@@ -1,0 +1,226 @@
+#include "compiler/artifact/artifact.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SHA256.h"
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+namespace dlc {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+std::string hex(llvm::SHA256 &hash) { return llvm::toHex(hash.final(), /*LowerCase=*/true); }
+
+/// A file that appears under its name only when it is whole.
+class AtomicFile {
+public:
+  explicit AtomicFile(const std::string &path) : path(path) {}
+  ~AtomicFile() {
+    if (!temporary.empty()) llvm::sys::fs::remove(temporary);
+  }
+
+  bool open(std::string &error) {
+    llvm::SmallString<128> name;
+    int descriptor = -1;
+    if (auto code = llvm::sys::fs::createUniqueFile(path + ".%%%%%%.tmp", descriptor, name,
+                                                    llvm::sys::fs::OF_None, 0644)) {
+      error = "cannot write '" + path + "': " + code.message();
+      return false;
+    }
+    temporary = std::string(name);
+    stream = std::make_unique<llvm::raw_fd_ostream>(descriptor, /*shouldClose=*/true);
+    return true;
+  }
+  void write(llvm::StringRef bytes) {
+    *stream << bytes;
+    hash.update(bytes);
+  }
+  bool close(std::string &error) {
+    stream->flush();
+    if (stream->has_error()) {
+      error = "cannot write '" + path + "': " + stream->error().message();
+      stream->clear_error();
+      return false;
+    }
+    stream.reset();
+    return true;
+  }
+  bool commit(std::string &error) {
+    if (auto code = llvm::sys::fs::rename(temporary, path)) {
+      error = "cannot write '" + path + "': " + code.message();
+      return false;
+    }
+    temporary.clear();
+    return true;
+  }
+  llvm::SHA256 hash;
+
+private:
+  std::string path, temporary;
+  std::unique_ptr<llvm::raw_fd_ostream> stream;
+};
+
+constexpr llvm::StringLiteral generatorKey = "dlc-weights";
+
+bool isOurs(const std::string &path, llvm::StringRef mark, bool atEnd) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!buffer) return false;
+  llvm::StringRef text = (*buffer)->getBuffer();
+  return (atEnd ? text.take_back(256) : text.take_front(65536)).contains(mark);
+}
+
+bool mayWrite(const std::string &path, llvm::StringRef mark, bool atEnd, std::string &error) {
+  llvm::sys::fs::file_status status;
+  if (llvm::sys::fs::status(path, status) || !llvm::sys::fs::exists(status)) return true;
+  if (!llvm::sys::fs::is_regular_file(status)) {
+    error = "'" + path + "' is not a regular file";
+    return false;
+  }
+  if (status.getSize() == 0 || isOurs(path, mark, atEnd)) return true;
+  error = "'" + path + "' exists and was not written by dlc; it is left as it is";
+  return false;
+}
+
+std::string safetensorsType(DType type) {
+  switch (type) {
+  case DType::I1:
+    return "BOOL";
+  case DType::I16:
+    return "I16";
+  case DType::I32:
+    return "I32";
+  case DType::I64:
+    return "I64";
+  case DType::F16:
+    return "F16";
+  case DType::BF16:
+    return "BF16";
+  case DType::F32:
+    return "F32";
+  case DType::F64:
+    return "F64";
+  case DType::F8E4M3FN:
+    return "F8_E4M3";
+  case DType::F8E5M2:
+    return "F8_E5M2";
+  default:
+    return "I8";
+  }
+}
+
+/// Where each tensor lies: offsets are multiples of 256, gaps are U8 tensors of their own.
+struct WeightsLayout {
+  std::string header; // 8 bytes of length and the JSON, padded so that the data starts at a multiple of 256
+  std::vector<uint64_t> offsets;
+  uint64_t dataBytes = 0;
+};
+
+WeightsLayout layOut(const plan::Plan &plan, const WeightsTable &weights) {
+  WeightsLayout layout;
+  Json header;
+  header["__metadata__"] = {{"generator", generatorKey.str()}};
+  uint64_t at = 0;
+  int gaps = 0;
+  for (const plan::Weight &weight : plan.weights) {
+    const WeightsTable::Entry &entry = *weights.find(weight.name);
+    if (uint64_t rest = at % 256) {
+      header["__pad" + std::to_string(gaps++)] = {
+          {"dtype", "U8"}, {"shape", {256 - rest}}, {"data_offsets", {at, at + 256 - rest}}};
+      at += 256 - rest;
+    }
+    layout.offsets.push_back(at);
+    uint64_t bytes = uint64_t(entry.byteCount());
+    header[weight.name] = {
+        {"dtype", safetensorsType(entry.dtype)}, {"shape", weight.dims}, {"data_offsets", {at, at + bytes}}};
+    at += bytes;
+  }
+  layout.dataBytes = at;
+  std::string text = header.dump();
+  text.resize((text.size() + 8 + 255) / 256 * 256 - 8, ' ');
+  uint64_t length = text.size();
+  for (int i = 0; i < 8; ++i) layout.header += char(length >> (8 * i));
+  layout.header += text;
+  return layout;
+}
+
+// Streams the tensors one at a time, so that memory holds one beyond the mapped model.
+bool streamWeights(AtomicFile &file, const WeightsLayout &layout, const plan::Plan &plan,
+                   const WeightsTable &weights, std::string &error) {
+  file.write(layout.header);
+  uint64_t at = 0;
+  static const std::string zeros(256, '\0');
+  for (size_t i = 0; i < plan.weights.size(); ++i) {
+    file.write(llvm::StringRef(zeros).take_front(layout.offsets[i] - at));
+    auto held = weights.bytes(plan.weights[i].name);
+    if (!held) {
+      error = "weight '" + plan.weights[i].name + "': " + llvm::toString(held.takeError());
+      return false;
+    }
+    file.write(llvm::StringRef(held->bytes().data(), held->bytes().size()));
+    at = layout.offsets[i] + held->bytes().size();
+  }
+  return file.close(error);
+}
+
+} // namespace
+
+std::string mergePtx(const std::vector<std::string> &modules) {
+  std::string header, body;
+  std::pair<int, int> version{0, 0};
+  for (const std::string &module : modules) {
+    llvm::StringRef rest = module;
+    while (!rest.empty()) {
+      auto [line, tail] = rest.split('\n');
+      rest = tail;
+      if (line.consume_front(".version ")) {
+        auto [major, minor] = line.trim().split('.');
+        int a = 0, b = 0;
+        if (!major.getAsInteger(10, a) && !minor.getAsInteger(10, b)) version = std::max(version, {a, b});
+      } else if (line.starts_with(".target") || line.starts_with(".address_size")) {
+        if (header.find(line.str()) == std::string::npos) header += line.str() + "\n";
+      } else if (!line.starts_with("//") && !line.trim().empty()) {
+        body += line.str() + "\n";
+      }
+    }
+  }
+  return ".version " + std::to_string(version.first) + "." + std::to_string(version.second) + "\n" + header +
+         "\n" + body;
+}
+
+bool writeArtifact(const std::string &path, const std::string &ptx, const plan::Plan &plan,
+                   const WeightsTable &weights, const ArtifactInfo &info, std::string &hash,
+                   std::string &error) {
+  std::string weightsPath = path + ".safetensors", described;
+  if (!mayWrite(path, "//!dlc-plan", true, error)) return false;
+  AtomicFile weightsFile(weightsPath), file(path);
+  if (!plan.weights.empty()) {
+    if (!mayWrite(weightsPath, generatorKey, false, error) || !weightsFile.open(error)) return false;
+    WeightsLayout layout = layOut(plan, weights);
+    if (!streamWeights(weightsFile, layout, plan, weights, error)) return false;
+    llvm::SHA256 headerHash;
+    headerHash.update(llvm::StringRef(layout.header));
+    described = Json{{"file", llvm::sys::path::filename(weightsPath).str()},
+                     {"bytes", layout.header.size() + layout.dataBytes},
+                     {"header_hash", hex(headerHash)},
+                     {"hash", hex(weightsFile.hash)}}
+                    .dump();
+  }
+  if (!file.open(error)) return false;
+  std::string text = ptx + "//!dlc-plan 1 begin\n";
+  std::string document = planText(plan, info, described);
+  for (llvm::StringRef line : llvm::split(document, '\n')) text += "//" + line.str() + "\n";
+  file.write(text);
+  hash = hex(file.hash);
+  file.write("//!dlc-plan 1 end sha256:" + hash + "\n");
+  if (!file.close(error)) return false;
+  if (!plan.weights.empty() && !weightsFile.commit(error)) return false;
+  return file.commit(error);
+}
+
+} // namespace dlc

@@ -1,0 +1,34 @@
+// The artifact: PTX with the launch plan in trailing comments, and the weights file beside it
+// (runtime/README.md).
+#pragma once
+
+#include "ir/graph/weights.h"
+#include "ir/plan/plan.h"
+#include "ir/target/target.h"
+
+#include <map>
+#include <string>
+
+namespace dlc {
+
+struct ArtifactInfo {
+  const TargetRecord *target = nullptr;
+  std::string arch;                           ///< the PTX's .target, such as "sm_80"
+  std::map<std::string, std::string> options; ///< what the user chose, for the reader of the plan
+};
+
+/// The plan as JSON text: ASCII, one entry of each list a line, cut only between tokens. `weights` describes
+/// the weights file, or is empty.
+std::string planText(const plan::Plan &plan, const ArtifactInfo &info, const std::string &weights);
+
+/// One PTX module of several that the backend wrote for the same target.
+std::string mergePtx(const std::vector<std::string> &modules);
+
+/// Writes `path`, and `path`.safetensors when the plan has weights; both appear complete or not at all. Files
+/// that dlc did not write are not overwritten. On failure: false and a message. `hash` receives the
+/// artifact's digest.
+bool writeArtifact(const std::string &path, const std::string &ptx, const plan::Plan &plan,
+                   const WeightsTable &weights, const ArtifactInfo &info, std::string &hash,
+                   std::string &error);
+
+} // namespace dlc

@@ -1,0 +1,36 @@
+// The story of a compile: graph -> regions -> kernels -> PTX and plan -> artifact.
+#pragma once
+
+#include "compiler/artifact/artifact.h"
+#include "ir/graph/graph_module.h"
+
+#include <set>
+
+namespace dlc {
+
+/// Levels whose text `--emit` prints.
+enum class Level { Graph, Regions, Tile, Thread, Llvm, Ptx, Plan };
+std::optional<Level> parseLevel(std::string_view name);
+
+struct CompileRequest {
+  std::string output;        ///< path of the artifact
+  std::optional<Level> emit; ///< stop there and give the text instead of an artifact
+  ArtifactInfo info;
+  bool threads = true; ///< kernels are compiled in parallel
+};
+
+struct CompileResult {
+  std::string text; ///< of the level asked for
+  std::string hash; ///< of the artifact
+  size_t regions = 0, kernels = 0;
+};
+
+/// Dialects and translations that a compile needs, loaded into the context.
+void prepareContext(mlir::MLIRContext &context);
+
+/// Compiles a model whose main function consists of regions (see passes/graph). On failure: false and a
+/// message.
+bool compileRegions(GraphModule &model, const CompileRequest &request, CompileResult &result,
+                    std::string &error);
+
+} // namespace dlc

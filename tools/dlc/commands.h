@@ -1,0 +1,15 @@
+// The subcommands of dlc: each adds itself to the command line and says what to run.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace dlc::tool {
+
+/// What a subcommand does once the command line is read; returns the exit status.
+using Action = std::function<int()>;
+
+/// The default: compile a model (.onnx, or .mlir of the graph level) to an artifact.
+void addCompile(CLI::App &app, Action &action);
+
+} // namespace dlc::tool
