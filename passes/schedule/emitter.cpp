@@ -127,7 +127,7 @@ Value Emitter::emit(Value value, Coords coords, const Space &space) {
   Value result = override ? override(value, coords, space) : Value();
   if (!result) result = hoisted(value, coords, space);
   if (!result) result = compute(value, coords, space);
-  memos[value].push_back({coords, space.guards, space.layout, result, depth});
+  remember(value, coords, space, result);
   return result;
 }
 
@@ -144,7 +144,8 @@ Value Emitter::hoisted(Value value, const Coords &coords, const Space &space) {
   for (const std::string &symbol : used) // an index tile varies along every dim
     if (auto at = symbols.find(symbol); at != symbols.end() && tile::isTile(at->second.getType())) return {};
   for (size_t d = 0; d < rank; ++d) {
-    if (used.count(tile::tileDimName(d))) continue;
+    // A dim of one element has nothing to repeat (and its index is 0 everywhere, so nothing uses it).
+    if (space.layout.shape()[d] == 1 || used.count(tile::tileDimName(d))) continue;
     std::map<std::string, Dim> rename;
     for (size_t k = d + 1; k < rank; ++k)
       rename[tile::tileDimName(k)] = Dim::symbol(tile::tileDimName(k - 1));
@@ -241,7 +242,7 @@ Value Emitter::pointwise(Operation *op, const Coords &coords, const Space &space
   Operation *made = b.create(state);
   // An op with several results is shared: the others are remembered.
   for (unsigned i = 1; i < made->getNumResults(); ++i)
-    memos[op->getResult(i)].push_back({coords, space.guards, space.layout, made->getResult(i), depth});
+    remember(op->getResult(i), coords, space, made->getResult(i));
   return made->getResult(0);
 }
 

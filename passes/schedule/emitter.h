@@ -52,6 +52,10 @@ public:
 
   /// Precondition: one coordinate per dim of `value`.
   mlir::Value emit(mlir::Value value, Coords coords, const Space &space);
+  /// Says that the tile is `value` at these coordinates: later requests take it.
+  void remember(mlir::Value value, const Coords &coords, const Space &space, mlir::Value tile) {
+    memos[value].push_back({coords, space.guards, space.layout, tile, depth});
+  }
   void store(mlir::Value tile, const Memory &target, const Coords &coords, const Space &space);
   /// The value of an expression over bound scalars.
   mlir::Value evaluate(const Dim &expr);

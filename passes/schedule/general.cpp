@@ -2,7 +2,7 @@
 //
 // Elements are numbered in row-major order; a CTA takes a run of them. Pointwise regions take several
 // neighbouring elements per thread, so that loads and stores are 16 bytes wide where the shapes allow it.
-#include "passes/schedule/schedule.h"
+#include "passes/schedule/families.h"
 
 using namespace mlir;
 
@@ -76,13 +76,6 @@ void scheduleGeneral(const CanonicalRegion &region, const TargetRecord &, const 
     }
     out.variants.push_back(std::move(variant));
   }
-}
-
-Scheduled scheduleRegion(const CanonicalRegion &region, const TargetRecord &target, const std::string &name) {
-  Scheduled out;
-  out.module = ModuleOp::create(UnknownLoc::get(region.function().getContext()));
-  scheduleGeneral(region, target, name, out);
-  return out;
 }
 
 } // namespace dlc::schedule

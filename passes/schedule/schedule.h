@@ -96,8 +96,4 @@ private:
 /// the end.
 llvm::SmallVector<Dim> fitsIn32Bits(const CanonicalRegion &region, int64_t tileElements);
 
-/// The family that serves any region: an element per thread.
-void scheduleGeneral(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
-                     Scheduled &out);
-
 } // namespace dlc::schedule

@@ -1,0 +1,14 @@
+// The kernel families. Each says whether it serves a region and, if so, adds its variants.
+#pragma once
+
+#include "passes/schedule/schedule.h"
+
+namespace dlc::schedule {
+
+/// Reductions along shared rows (rows.cpp). False when the region is of another kind.
+bool scheduleRows(const CanonicalRegion &region, const TargetRecord &target, const std::string &name, Scheduled &out);
+
+/// Any region: an element per thread (general.cpp).
+void scheduleGeneral(const CanonicalRegion &region, const TargetRecord &target, const std::string &name, Scheduled &out);
+
+} // namespace dlc::schedule

@@ -1,0 +1,15 @@
+// The choice of a family for a region.
+#include "passes/schedule/families.h"
+
+using namespace mlir;
+
+namespace dlc::schedule {
+
+Scheduled scheduleRegion(const CanonicalRegion &region, const TargetRecord &target, const std::string &name) {
+  Scheduled out;
+  out.module = ModuleOp::create(UnknownLoc::get(region.function().getContext()));
+  if (!scheduleRows(region, target, name, out)) scheduleGeneral(region, target, name, out);
+  return out;
+}
+
+} // namespace dlc::schedule
