@@ -35,8 +35,8 @@ def keep_licences(folder, wheel):
 def answers(folder, model, path):
     """Stores inputs and what onnxruntime makes of them with the model at `path`."""
     inputs = model.make_inputs(model.dims())
-    np.savez_compressed(folder / "checks" / f"{model.name}.inputs.npz", **inputs)
-    np.savez_compressed(folder / "checks" / f"{model.name}.expected.npz", **Oracle(path)({**inputs, **model.baked_inputs()}))
+    np.savez(folder / "checks" / f"{model.name}.inputs.npz", **inputs)
+    np.savez(folder / "checks" / f"{model.name}.expected.npz", **Oracle(path)({**inputs, **model.baked_inputs()}))
 
 
 def pack_minilm(folder):
