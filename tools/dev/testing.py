@@ -16,7 +16,7 @@ from setup import setup
 from steps import ROOT, Failed, cores, say
 
 # Folders whose tests run under a sanitizer, too. ThreadSanitizer's preset has no compiler in it.
-SANITIZED = {"asan": ["test/runtime", "test/compiler/import", "test/passes/graph", "test/ir/dims"], "tsan": ["test/runtime"]}
+SANITIZED = {"asan": ["test/runtime", "test/compiler/import", "test/passes/graph"], "tsan": ["test/runtime"]}
 CLOSING = re.compile(r"^\d+% tests passed")
 LINE = re.compile(r"^\s*\d+/\d+ Test\s+#\d+: (\S+) \.+\**\s*(\S.*?)\s+([\d.]+) sec")
 
