@@ -1,0 +1,170 @@
+// The memcpy and memset calls. Those without a stream work in the legacy default stream; only what touches
+// the host waits.
+#include "runtime/vcuda/driver/copy.h"
+
+using namespace dlc::vcuda;
+
+namespace {
+
+uint64_t number(const void *pointer) { return reinterpret_cast<uint64_t>(pointer); }
+
+CopySide hostSide(uint64_t address) { return {nullptr, address, 0, 0}; }
+
+/// A device side that the call names as one: an address outside every device is an error.
+bool deviceSide(CUdeviceptr address, CopySide &side) {
+  side = sideOf(address);
+  return side.device != nullptr;
+}
+
+CUresult copyPlain(CopySide target, CopySide source, size_t bytes, CUstream stream, Wait wait) {
+  return inContext([&](Context &context) {
+    Copy copy;
+    copy.source = source;
+    copy.target = target;
+    copy.width = bytes;
+    return submitCopy(context, stream, copy, wait);
+  });
+}
+
+CUresult toDevice(CUdeviceptr target, const void *source, size_t bytes, CUstream stream, Wait wait) {
+  return inContext([&](Context &) -> CUresult {
+    CopySide side;
+    if (bytes && !deviceSide(target, side)) return CUDA_ERROR_INVALID_VALUE;
+    return copyPlain(side, hostSide(number(source)), bytes, stream, wait);
+  });
+}
+
+CUresult toHost(void *target, CUdeviceptr source, size_t bytes, CUstream stream, Wait wait) {
+  return inContext([&](Context &) -> CUresult {
+    CopySide side;
+    if (bytes && !deviceSide(source, side)) return CUDA_ERROR_INVALID_VALUE;
+    return copyPlain(hostSide(number(target)), side, bytes, stream, wait);
+  });
+}
+
+CUresult onDevice(CUdeviceptr target, CUdeviceptr source, size_t bytes, CUstream stream) {
+  return inContext([&](Context &) -> CUresult {
+    CopySide to, from;
+    if (bytes && (!deviceSide(target, to) || !deviceSide(source, from))) return CUDA_ERROR_INVALID_VALUE;
+    return copyPlain(to, from, bytes, stream, Wait::IfPageable);
+  });
+}
+
+/// A copy whose pointers say themselves what they are.
+CUresult generic(CUdeviceptr target, CUdeviceptr source, size_t bytes, CUstream stream, bool synchronous) {
+  return inContext([&](Context &) {
+    CopySide to = sideOf(target), from = sideOf(source);
+    bool host = !to.device || !from.device;
+    return copyPlain(to, from, bytes, stream, synchronous && host ? Wait::Always : Wait::IfPageable);
+  });
+}
+
+template <typename Params> CUresult box(const Params *params, CUstream stream, bool synchronous) {
+  return inContext([&](Context &context) -> CUresult {
+    Copy copy;
+    if (CUresult wrong = readCopy(params, copy)) return wrong;
+    bool host = !copy.source.device || !copy.target.device;
+    return submitCopy(context, stream, copy, synchronous && host ? Wait::Always : Wait::IfPageable);
+  });
+}
+
+CUresult fill(CUdeviceptr target, size_t pitch, uint64_t value, unsigned elementBytes, size_t width,
+              size_t height, CUstream stream) {
+  return inContext([&](Context &context) -> CUresult {
+    Fill f;
+    f.device = driver().deviceOf(target);
+    f.address = target;
+    f.pitch = pitch;
+    f.value = value;
+    f.elementBytes = elementBytes;
+    f.width = width;
+    f.height = height;
+    return submitFill(context, stream, f);
+  });
+}
+
+} // namespace
+
+VCUDA_API CUresult cuMemcpyHtoD_v2(CUdeviceptr to, const void *from, size_t n) {
+  return toDevice(to, from, n, nullptr, Wait::Always);
+}
+VCUDA_API CUresult cuMemcpyDtoH_v2(void *to, CUdeviceptr from, size_t n) {
+  return toHost(to, from, n, nullptr, Wait::Always);
+}
+VCUDA_API CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t n) {
+  return onDevice(to, from, n, nullptr);
+}
+VCUDA_API CUresult cuMemcpy(CUdeviceptr to, CUdeviceptr from, size_t n) {
+  return generic(to, from, n, nullptr, true);
+}
+VCUDA_API CUresult cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void *from, size_t n, CUstream s) {
+  return toDevice(to, from, n, s, Wait::IfPageable);
+}
+VCUDA_API CUresult cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t n, CUstream s) {
+  return toHost(to, from, n, s, Wait::IfPageable);
+}
+VCUDA_API CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t n, CUstream s) {
+  return onDevice(to, from, n, s);
+}
+VCUDA_API CUresult cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t n, CUstream s) {
+  return generic(to, from, n, s, false);
+}
+
+VCUDA_API CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext toContext, CUdeviceptr from,
+                                     CUcontext fromContext, size_t n, CUstream s) {
+  return api([&]() -> CUresult {
+    if (!driver().contexts.find(toContext) || !driver().contexts.find(fromContext))
+      return CUDA_ERROR_INVALID_CONTEXT;
+    return onDevice(to, from, n, s);
+  });
+}
+VCUDA_API CUresult cuMemcpyPeer(CUdeviceptr to, CUcontext toContext, CUdeviceptr from, CUcontext fromContext,
+                                size_t n) {
+  return cuMemcpyPeerAsync(to, toContext, from, fromContext, n, nullptr);
+}
+
+VCUDA_API CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *p) { return box(p, nullptr, true); }
+VCUDA_API CUresult cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D *p) { return box(p, nullptr, true); }
+VCUDA_API CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *p, CUstream s) { return box(p, s, false); }
+VCUDA_API CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D *p) { return box(p, nullptr, true); }
+VCUDA_API CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D *p, CUstream s) { return box(p, s, false); }
+
+VCUDA_API CUresult cuMemsetD8_v2(CUdeviceptr to, unsigned char v, size_t n) {
+  return fill(to, 0, v, 1, n, 1, nullptr);
+}
+VCUDA_API CUresult cuMemsetD16_v2(CUdeviceptr to, unsigned short v, size_t n) {
+  return fill(to, 0, v, 2, n, 1, nullptr);
+}
+VCUDA_API CUresult cuMemsetD32_v2(CUdeviceptr to, unsigned v, size_t n) {
+  return fill(to, 0, v, 4, n, 1, nullptr);
+}
+VCUDA_API CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char v, size_t n, CUstream s) {
+  return fill(to, 0, v, 1, n, 1, s);
+}
+VCUDA_API CUresult cuMemsetD16Async(CUdeviceptr to, unsigned short v, size_t n, CUstream s) {
+  return fill(to, 0, v, 2, n, 1, s);
+}
+VCUDA_API CUresult cuMemsetD32Async(CUdeviceptr to, unsigned v, size_t n, CUstream s) {
+  return fill(to, 0, v, 4, n, 1, s);
+}
+VCUDA_API CUresult cuMemsetD2D8_v2(CUdeviceptr to, size_t pitch, unsigned char v, size_t w, size_t h) {
+  return fill(to, pitch, v, 1, w, h, nullptr);
+}
+VCUDA_API CUresult cuMemsetD2D16_v2(CUdeviceptr to, size_t pitch, unsigned short v, size_t w, size_t h) {
+  return fill(to, pitch, v, 2, w, h, nullptr);
+}
+VCUDA_API CUresult cuMemsetD2D32_v2(CUdeviceptr to, size_t pitch, unsigned v, size_t w, size_t h) {
+  return fill(to, pitch, v, 4, w, h, nullptr);
+}
+VCUDA_API CUresult cuMemsetD2D8Async(CUdeviceptr to, size_t pitch, unsigned char v, size_t w, size_t h,
+                                     CUstream s) {
+  return fill(to, pitch, v, 1, w, h, s);
+}
+VCUDA_API CUresult cuMemsetD2D16Async(CUdeviceptr to, size_t pitch, unsigned short v, size_t w, size_t h,
+                                      CUstream s) {
+  return fill(to, pitch, v, 2, w, h, s);
+}
+VCUDA_API CUresult cuMemsetD2D32Async(CUdeviceptr to, size_t pitch, unsigned v, size_t w, size_t h,
+                                      CUstream s) {
+  return fill(to, pitch, v, 4, w, h, s);
+}

@@ -1,0 +1,26 @@
+//===- launch.h - one kernel launch, checked and ready to run ----------------===//
+#ifndef DLC_RUNTIME_VCUDA_DRIVER_LAUNCH_H
+#define DLC_RUNTIME_VCUDA_DRIVER_LAUNCH_H
+
+#include "runtime/vcuda/driver/state.h"
+
+namespace dlc::vcuda {
+
+struct KernelLaunch {
+  std::shared_ptr<ModuleObject> module;
+  const KernelInfo *info = nullptr; ///< lives in the module's image
+  Dim3 grid, block;
+  uint32_t dynamicShared = 0;
+  bool cooperative = false;
+  std::vector<uint8_t> parameters; ///< a copy of the client's
+};
+
+/// Checks everything that the API checks and copies the parameters. `launch.cooperative` is an input as well.
+CUresult prepareLaunch(Context &context, const CUlaunchConfig &config, CUfunction function, void **parameters,
+                       void **extra, KernelLaunch &launch);
+/// Runs it; findings and counters go to the outputs, an error to the context. Called by the queue.
+void runLaunch(Context &context, const KernelLaunch &launch);
+
+} // namespace dlc::vcuda
+
+#endif

@@ -1,0 +1,182 @@
+#include "runtime/vcuda/driver/outputs.h"
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+namespace dlc::vcuda {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Module texts are foreign bytes: what is not UTF-8 is replaced.
+std::string text(const Json &json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+Json place(Dim3 d) { return Json::array({d.x, d.y, d.z}); }
+
+Json toJson(const Finding &f, uint64_t launch) {
+  Json j = {{"check", f.check},      {"kernel", f.kernel},          {"launch", launch},
+            {"ptx_line", f.ptxLine}, {"source_file", f.sourceFile}, {"source_line", f.sourceLine},
+            {"cta", place(f.cta)},   {"thread", place(f.thread)},   {"message", f.message},
+            {"count", f.count}};
+  if (f.otherPtxLine)
+    j["other"] = {{"ptx_line", f.otherPtxLine},
+                  {"source_file", f.otherSourceFile},
+                  {"source_line", f.otherSourceLine},
+                  {"text", f.other}};
+  return j;
+}
+
+Json toJson(const Counters &c) {
+  Json j = {{"launches", c.launches}, {"ctas", c.ctas}, {"warps", c.warps}};
+  Json &instructions = j["instructions"] = Json::object();
+  for (size_t i = 0; i < c.instructions.size(); ++i)
+    instructions[instructionClassName(InstructionClass(i))] = c.instructions[i];
+  j["total_instructions"] = c.totalInstructions();
+  j["mma_flops"] = c.mmaFlops;
+  j["global_bytes_read"] = c.globalBytesRead;
+  j["global_bytes_written"] = c.globalBytesWritten;
+  j["global_sectors_read"] = c.globalSectorsRead;
+  j["global_sectors_written"] = c.globalSectorsWritten;
+  j["shared_bank_conflicts"] = c.sharedBankConflicts;
+  j["barriers"] = c.barriers;
+  j["divergent_branches"] = c.divergentBranches;
+  return j;
+}
+
+Json linesJson(const Counters &c) {
+  Json lines = Json::array();
+  for (const auto &[line, l] : c.lines)
+    lines.push_back({{"ptx_line", line},
+                     {"executed", l.executed},
+                     {"bytes", l.bytes},
+                     {"sectors", l.sectors},
+                     {"wavefronts", l.wavefronts},
+                     {"ideal_wavefronts", l.idealWavefronts}});
+  return lines;
+}
+
+} // namespace
+
+std::string Outputs::open(const std::string &findingsFile, const std::string &countersFile) {
+  std::lock_guard lock(mutex);
+  countersPath = countersFile;
+  if (findingsFile.empty()) return {};
+  findingsStream = std::fopen(findingsFile.c_str(), "we");
+  return findingsStream ? "" : findingsFile + ": " + std::strerror(errno);
+}
+
+void Outputs::record(const std::string &module, const std::string &kernel, uint64_t launch,
+                     const LaunchResult &result, const DeviceMemory &memory) {
+  std::lock_guard lock(mutex);
+  for (const Finding &f : result.findings) {
+    if (findingsStream) {
+      std::fprintf(findingsStream, "%s\n", text(toJson(f, launch)).c_str());
+      std::fflush(findingsStream); // the process may end in any way
+    }
+    auto [it, isNew] =
+        findingIndex.try_emplace({f.check, f.kernel, f.ptxLine, f.otherPtxLine}, findings.size());
+    if (isNew) {
+      findings.push_back(f);
+      firstLaunch.push_back(launch);
+    } else {
+      findings[it->second].count += f.count;
+    }
+  }
+  notShown += result.findingsNotShown;
+  KernelCounters &entry = kernels[{module, kernel}];
+  entry.counters.add(result.counters);
+  if (result.counters.buffers.empty()) return;
+  for (const auto &[id, counters] : result.counters.buffers) entry.buffers.try_emplace(id);
+  for (const AllocationInfo &info : memory.describe())
+    if (auto it = entry.buffers.find(info.id);
+        it != entry.buffers.end() && it->second.kind == AllocationInfo::None)
+      it->second = info;
+}
+
+std::string Outputs::findingsJson() {
+  std::lock_guard lock(mutex);
+  Json all = Json::array();
+  for (size_t i = 0; i < findings.size(); ++i) all.push_back(toJson(findings[i], firstLaunch[i]));
+  return text(all);
+}
+
+std::string Outputs::countersJson(bool lines) {
+  std::lock_guard lock(mutex);
+  Json all = Json::array();
+  for (const auto &[key, entry] : kernels) {
+    Json j = {{"module", key.first}, {"kernel", key.second}};
+    j.update(toJson(entry.counters));
+    Json buffers = Json::array();
+    for (const auto &[id, b] : entry.counters.buffers) {
+      auto known = entry.buffers.find(id);
+      AllocationInfo info = known == entry.buffers.end() ? AllocationInfo() : known->second;
+      buffers.push_back({{"id", id},
+                         {"address", info.base},
+                         {"bytes", info.bytes},
+                         {"name", info.name},
+                         {"distinct_bytes_read", b.distinctBytesRead},
+                         {"distinct_bytes_written", b.distinctBytesWritten}});
+    }
+    j["buffers"] = std::move(buffers);
+    if (lines) j["lines"] = linesJson(entry.counters);
+    all.push_back(std::move(j));
+  }
+  return text(Json{{"kernels", std::move(all)}}, 1);
+}
+
+size_t Outputs::findingCount() {
+  std::lock_guard lock(mutex);
+  return findings.size();
+}
+
+void Outputs::resetFindings() {
+  std::lock_guard lock(mutex);
+  findings.clear();
+  firstLaunch.clear();
+  findingIndex.clear();
+  notShown = 0;
+}
+
+void Outputs::resetCounters() {
+  std::lock_guard lock(mutex);
+  kernels.clear();
+}
+
+void Outputs::flush(bool lines) {
+  if (countersPath.empty()) return;
+  std::string all = countersJson(lines);
+  std::lock_guard lock(mutex);
+  if (std::FILE *file = std::fopen(countersPath.c_str(), "we")) {
+    std::fprintf(file, "%s\n", all.c_str());
+    std::fclose(file);
+  } else {
+    std::fprintf(stderr, "vcuda: %s: %s\n", countersPath.c_str(), std::strerror(errno));
+  }
+}
+
+std::string Outputs::summary() {
+  std::lock_guard lock(mutex);
+  if (findings.empty()) return {};
+  constexpr size_t shown = 20;
+  std::string out =
+      "vcuda: " + std::to_string(findings.size()) + (findings.size() == 1 ? " finding\n" : " findings\n");
+  for (size_t i = 0; i < findings.size() && i < shown; ++i) {
+    const Finding &f = findings[i];
+    out += "  " + f.check + " in " + f.kernel + ", PTX line " + std::to_string(f.ptxLine);
+    if (f.sourceLine) out += " (" + f.sourceFile + ":" + std::to_string(f.sourceLine) + ")";
+    out += ", CTA (" + std::to_string(f.cta.x) + "," + std::to_string(f.cta.y) + "," +
+           std::to_string(f.cta.z) + "), thread (" + std::to_string(f.thread.x) + "," +
+           std::to_string(f.thread.y) + "," + std::to_string(f.thread.z) + "): " + f.message;
+    if (f.count > 1) out += " [" + std::to_string(f.count) + " times]";
+    out += "\n";
+    if (f.otherPtxLine) out += "    with PTX line " + std::to_string(f.otherPtxLine) + ": " + f.other + "\n";
+  }
+  if (findings.size() > shown) out += "  ... " + std::to_string(findings.size() - shown) + " more\n";
+  if (notShown) out += "  " + std::to_string(notShown) + " more were counted only\n";
+  return out;
+}
+
+} // namespace dlc::vcuda

@@ -1,0 +1,98 @@
+// cuGetProcAddress: the library's own exports, with the version of each that a client asks for.
+#include "runtime/vcuda/driver/state.h"
+
+#include <cstring>
+#include <dlfcn.h>
+
+using namespace dlc::vcuda;
+
+namespace {
+
+/// Functions that changed their signature: from which API version on which export is meant, newest first.
+struct Version {
+  const char *name;
+  int since;
+  const char *symbol;
+};
+const Version versions[] = {
+    {"cuCtxCreate", 12050, "cuCtxCreate_v4"},
+    {"cuCtxCreate", 11040, "cuCtxCreate_v3"},
+    {"cuCtxCreate", 3020, "cuCtxCreate_v2"},
+    {"cuCtxGetDevice", 13000, "cuCtxGetDevice_v2"},
+    {"cuCtxGetDevice", 2000, "cuCtxGetDevice"},
+    {"cuCtxSynchronize", 13000, "cuCtxSynchronize_v2"},
+    {"cuCtxSynchronize", 2000, "cuCtxSynchronize"},
+    {"cuGetProcAddress", 12000, "cuGetProcAddress_v2"},
+    {"cuGetProcAddress", 11030, "cuGetProcAddress"},
+    {"cuMemAdvise", 12020, "cuMemAdvise_v2"},
+    {"cuMemAdvise", 8000, "cuMemAdvise"},
+    {"cuMemPrefetchAsync", 12020, "cuMemPrefetchAsync_v2"},
+    {"cuMemPrefetchAsync", 8000, "cuMemPrefetchAsync"},
+    {"cuStreamGetCtx", 12050, "cuStreamGetCtx_v2"},
+    {"cuStreamGetCtx", 9020, "cuStreamGetCtx"},
+};
+
+/// This library, by whatever name it was loaded.
+void *ownLibrary() {
+  static void *library = [] {
+    Dl_info info;
+    if (!dladdr(reinterpret_cast<void *>(&ownLibrary), &info)) return static_cast<void *>(nullptr);
+    return dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+  }();
+  return library;
+}
+
+void *exported(const std::string &name) {
+  void *library = ownLibrary();
+  void *symbol = library ? dlsym(library, name.c_str()) : nullptr;
+  Dl_info found, own;
+  // dlsym also looks into what the library depends on.
+  if (!symbol || !dladdr(symbol, &found) || !dladdr(reinterpret_cast<void *>(&ownLibrary), &own))
+    return nullptr;
+  return found.dli_fbase == own.dli_fbase ? symbol : nullptr;
+}
+
+/// The export that `name` means at an API version: the one of the table, else the newest revision.
+void *resolve(const std::string &name, int version, uint64_t flags, bool &tooOld) {
+  std::string symbol;
+  for (const Version &row : versions) {
+    if (name != row.name) continue;
+    tooOld = version < row.since;
+    if (tooOld) continue;
+    symbol = row.symbol;
+    break;
+  }
+  if (tooOld) return nullptr;
+  if (symbol.empty()) symbol = exported(name + "_v2") ? name + "_v2" : name;
+  if (flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM)
+    for (const char *suffix : {"_ptsz", "_ptds"})
+      if (void *p = exported(symbol + suffix)) return p;
+  return exported(symbol);
+}
+
+} // namespace
+
+VCUDA_API CUresult cuGetProcAddress_v2(const char *name, void **result, int version, uint64_t flags,
+                                       int *status) {
+  if (!name || !result || flags > 2) return CUDA_ERROR_INVALID_VALUE;
+  bool tooOld = false;
+  // Only the API's own names: not those of the options below it.
+  *result = std::strncmp(name, "cu", 2) == 0 ? resolve(name, version, flags, tooOld) : nullptr;
+  if (status)
+    *status = *result  ? CU_GET_PROC_ADDRESS_SUCCESS
+              : tooOld ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
+                       : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
+  // With a place for the status, not finding a name is not an error of the call.
+  return *result || status ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
+}
+
+VCUDA_API CUresult cuGetProcAddress(const char *name, void **result, int version, uint64_t flags) {
+  return cuGetProcAddress_v2(name, result, version, flags, nullptr);
+}
+
+/// Private tables between NVIDIA's libraries: there are none here.
+VCUDA_API CUresult cuGetExportTable(const void **table, const CUuuid *) {
+  if (!table) return CUDA_ERROR_INVALID_VALUE;
+  *table = nullptr;
+  return CUDA_ERROR_NOT_FOUND;
+}

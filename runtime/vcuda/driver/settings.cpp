@@ -1,0 +1,108 @@
+#include "runtime/vcuda/driver/settings.h"
+
+#include <charconv>
+#include <cstdlib>
+
+namespace dlc::vcuda {
+namespace {
+
+bool parseNumber(std::string_view text, uint64_t &value) {
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+std::string expected(std::string_view value, std::string_view what) {
+  return "'" + std::string(value) + "' is not " + std::string(what);
+}
+
+std::string setSwitch(bool &target, std::string_view value) {
+  if (value != "on" && value != "off") return expected(value, "on or off");
+  target = value == "on";
+  return {};
+}
+
+std::string setChecks(Options &options, std::string_view value) {
+  if (value == "off")
+    options.checks = Checks::Off;
+  else if (value == "fast")
+    options.checks = Checks::Fast;
+  else if (value == "full")
+    options.checks = Checks::Full;
+  else
+    return expected(value, "off, fast or full");
+  return {};
+}
+
+std::string setSchedule(Schedule &schedule, std::string_view value) {
+  if (value == "forward")
+    schedule = {Schedule::Forward, 0};
+  else if (value == "reverse")
+    schedule = {Schedule::Reverse, 0};
+  else if (uint64_t seed = 0; value.starts_with("random:") && parseNumber(value.substr(7), seed))
+    schedule = {Schedule::Random, seed};
+  else
+    return expected(value, "forward, reverse or random:SEED");
+  return {};
+}
+
+std::string setDevices(std::vector<const DeviceRecord *> &devices, std::string_view value) {
+  devices.clear();
+  while (true) {
+    size_t comma = value.find(',');
+    std::string_view name = value.substr(0, comma);
+    const DeviceRecord *record = findRecord(name);
+    if (!record) return expected(name, "a device or an architecture (known: " + recordNames() + ")");
+    devices.push_back(record);
+    if (comma == std::string_view::npos) return {};
+    value.remove_prefix(comma + 1);
+  }
+}
+
+} // namespace
+
+std::string setOption(Settings &settings, std::string_view name, std::string_view value) {
+  uint64_t number = 0;
+  auto count = [&](auto &target, uint64_t limit) -> std::string {
+    if (!parseNumber(value, number) || number > limit)
+      return expected(value, "a number from 0 to " + std::to_string(limit));
+    target = static_cast<std::remove_reference_t<decltype(target)>>(number);
+    return {};
+  };
+  if (name == "checks") return setChecks(settings.options, value);
+  if (name == "schedule") return setSchedule(settings.options.schedule, value);
+  if (name == "threads") return count(settings.options.threads, 1024);
+  if (name == "max_instructions") return count(settings.options.maxInstructions, UINT64_MAX);
+  if (name == "counters") return setSwitch(settings.options.counters, value);
+  if (name == "line_counters") return setSwitch(settings.lineCounters, value);
+  if (name == "summary") return setSwitch(settings.summary, value);
+  if (name == "fail_allocation") return count(settings.failAllocation, UINT64_MAX);
+  if (name == "fail_launch") return count(settings.failLaunch, UINT64_MAX);
+  return "no such option: " + std::string(name);
+}
+
+std::string readEnvironment(Settings &settings) {
+  struct Variable {
+    const char *name, *option;
+  };
+  static const Variable variables[] = {
+      {"VCUDA_CHECKS", "checks"},           {"VCUDA_SCHEDULE", "schedule"},
+      {"VCUDA_THREADS", "threads"},         {"VCUDA_MAX_INSTRUCTIONS", "max_instructions"},
+      {"VCUDA_SUMMARY", "summary"},         {"VCUDA_LINE_COUNTERS", "line_counters"},
+      {"VCUDA_FAIL_LAUNCH", "fail_launch"}, {"VCUDA_FAIL_ALLOCATION", "fail_allocation"},
+  };
+  for (const Variable &variable : variables)
+    if (const char *value = std::getenv(variable.name))
+      if (std::string wrong = setOption(settings, variable.option, value); !wrong.empty())
+        return std::string(variable.name) + ": " + wrong;
+  const char *device = std::getenv("VCUDA_DEVICE");
+  if (std::string wrong = setDevices(settings.devices, device ? device : "a100"); !wrong.empty())
+    return "VCUDA_DEVICE: " + wrong;
+  if (const char *file = std::getenv("VCUDA_FINDINGS")) settings.findingsFile = file;
+  if (const char *file = std::getenv("VCUDA_COUNTERS")) {
+    settings.countersFile = file;
+    settings.options.counters = true;
+  }
+  return {};
+}
+
+} // namespace dlc::vcuda

@@ -1,0 +1,50 @@
+//===- fixture.h - one context per test --------------------------------------===//
+#ifndef DLC_TEST_RUNTIME_VCUDA_FIXTURE_H
+#define DLC_TEST_RUNTIME_VCUDA_FIXTURE_H
+
+#include "client.h"
+
+#include <gtest/gtest.h>
+
+/// The PTX of kernels.cu.
+inline const std::string &ptx() {
+  static const std::string text = client::readFile(VCUDA_TEST_PTX);
+  return text;
+}
+
+/// A context of its own for each test, destroyed behind it.
+class DriverTest : public testing::Test {
+protected:
+  using Handle = client::Handle;
+  using Address = client::Address;
+
+  void SetUp() override {
+    ASSERT_EQ(cu.cuInit(0), 0);
+    ASSERT_EQ(cu.cuCtxCreate_v2(&context, 0, 0), 0);
+  }
+  void TearDown() override {
+    if (context) EXPECT_EQ(cu.cuCtxDestroy(context), 0);
+  }
+  /// A kernel of kernels.cu.
+  Handle function(const char *name) {
+    if (!module) EXPECT_EQ(cu.cuModuleLoadData(&module, ptx().c_str()), 0);
+    Handle f = nullptr;
+    EXPECT_EQ(cu.cuModuleGetFunction(&f, module, name), 0) << name;
+    return f;
+  }
+  Address alloc(size_t bytes) {
+    Address p = 0;
+    EXPECT_EQ(cu.cuMemAlloc(&p, bytes), 0);
+    return p;
+  }
+  template <typename... Args>
+  int launch(Handle f, unsigned grid, unsigned block, unsigned shared, Handle stream, Args... args) {
+    void *pointers[] = {&args..., nullptr};
+    return cu.cuLaunchKernel(f, grid, 1, 1, block, 1, 1, shared, stream, pointers, nullptr);
+  }
+
+  client::Driver &cu = client::cuda();
+  Handle context = nullptr, module = nullptr;
+};
+
+#endif
