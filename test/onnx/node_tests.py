@@ -67,7 +67,8 @@ class Case:
 
 def as_array(x):
     """Sequences, maps and optionals are no tensors: dlc refuses their models, nothing is stored for them."""
-    return x if isinstance(x, np.ndarray) and x.dtype != object else np.zeros(0, np.float32)
+    whole = isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "OUS"
+    return np.asarray(x) if whole else np.zeros(0, np.float32)
 
 
 def collect(pattern):
