@@ -4,7 +4,8 @@
     dynamic.py magika llama_small_decode
     dynamic.py resnet50 --few          # the default size and one more
 
-Prints the artifact's hash once. A batch outside its range must be refused with exit status 1, naming the ONNX dim.
+Prints the artifact's hash once. All sizes run in one context, which loads its module when it is made and never again. A
+batch outside its range must be refused by dlc-run with exit status 1, naming the ONNX dim.
 """
 import argparse
 import itertools
@@ -15,7 +16,8 @@ import numpy as np
 import plan as plans
 from measure import fp32_checks, same_outputs, worst
 from oracle import Oracle
-from programs import WORK, Broken, compile_model, interpret, run, run_artifact, skip
+from programs import WORK, Broken, compile_model, interpret, run, skip
+from runtime import Session
 
 BATCHES = (1, 2, 3, 5, 17)
 LENGTHS = (1, 7, 128, 129)
@@ -48,15 +50,14 @@ def size_list(model, few):
     return sizes
 
 
-def check_size(model, artifact, oracle, dims, folder):
+def check_size(model, session, oracle, dims, folder):
     """Run one size. Returns the worst check."""
     inputs = model.make_inputs(dims)
-    files = {kind: folder / f"{kind}.npz" for kind in ("inputs", "f64", "ours")}
+    files = {kind: folder / f"{kind}.npz" for kind in ("inputs", "f64")}
     np.savez(files["inputs"], **inputs)
     ort = oracle({**inputs, **model.baked_inputs()})
     interpret(model.path, files["inputs"], files["f64"], "f64", model.values)
-    run_artifact(artifact, files["inputs"], files["ours"])
-    ours = load(files["ours"])
+    ours = session(inputs)
     same_outputs(ours, ort, f"{model.name} {dims}")
     return worst(fp32_checks(ours, load(files["f64"]), ort))
 
@@ -80,9 +81,9 @@ def check_model(name, few):
     artifact = folder / "model.ptx"
     seconds = compile_model(model.path, artifact, dims={batch_dim(model): (1, max(BATCHES))}, values=model.values)
     print(f"{name}: compiled in {seconds:.1f} s, artifact {plans.read(artifact)[1]}", flush=True)
-    oracle, bad = Oracle(model.path), 0
+    session, oracle, bad = Session(artifact), Oracle(model.path), 0
     for dims in size_list(model, few):
-        check = check_size(model, artifact, oracle, dims, folder)
+        check = check_size(model, session, oracle, dims, folder)
         bad += not check.ok
         print(f"  {' '.join(f'{d}={n}' for d, n in dims.items()):32}{check}", flush=True)
     if wrong := check_refusal(model, artifact, folder):
