@@ -18,6 +18,8 @@ bool isTile(mlir::Type type);
 #include "ir/tile/tile_dialect.h.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/tile/tile_attrs.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "ir/tile/tile_types.h.inc"
 #define GET_OP_CLASSES
 #include "ir/tile/tile_ops.h.inc"
 

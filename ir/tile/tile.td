@@ -21,6 +21,7 @@ def Tile_Dialect : Dialect {
   let cppNamespace = "::dlc::tile";
   let summary = "explicit tiles, layouts, copies, barriers and matrix products of one CTA";
   let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
   let dependentDialects = ["::dlc::graph::GraphDialect", "mlir::scf::SCFDialect", "mlir::LLVM::LLVMDialect"];
 }
 
@@ -36,8 +37,37 @@ def Tile_LayoutAttr : AttrDef<Tile_Dialect, "Layout", [DeclareAttrInterfaceMetho
   let hasCustomAssemblyFormat = 1;
 }
 
+def Tile_SharedType : TypeDef<Tile_Dialect, "Shared"> {
+  let mnemonic = "shared";
+  let summary = "a buffer in shared memory: `!tile.shared<3x128x32xf16, swizzle 64 pad 0>`";
+  let description = [{
+    Stages of row-major tiles [rows, columns]. `swizzle` (bytes: 0, 32, 64, 128) permutes the 16-byte chunks of a row so that the same chunk of
+    eight rows lies in distinct banks; `pad` elements follow each row unused. Addresses: ir/tile/shared.h.
+  }];
+  let parameters = (ins "int64_t":$stages, "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,
+                        "int64_t":$swizzle, "int64_t":$pad);
+  let assemblyFormat = "`<` $stages `,` $rows `,` $columns `,` $elementType `,` `swizzle` $swizzle `,` `pad` $pad `>`";
+}
+
+def Tile_PendingType : TypeDef<Tile_Dialect, "Pending"> {
+  let mnemonic = "pending";
+  let summary = "a stage of a shared buffer into which copies are under way; only `tile.wait` makes it readable";
+  let parameters = (ins "::dlc::tile::SharedType":$buffer);
+  let assemblyFormat = "`<` $buffer `>`";
+}
+
+def Tile_StageType : TypeDef<Tile_Dialect, "Stage"> {
+  let mnemonic = "stage";
+  let summary = "a stage of a shared buffer that every thread may read";
+  let parameters = (ins "::dlc::tile::SharedType":$buffer);
+  let assemblyFormat = "`<` $buffer `>`";
+}
+
 def Tile_Tile : Type<CPred<"::dlc::tile::isTile($_self)">, "tile with #tile.layout", "::mlir::RankedTensorType">;
 def Tile_Pointer : Type<CPred<"::llvm::isa<::mlir::LLVM::LLVMPointerType>($_self)">, "pointer", "::mlir::LLVM::LLVMPointerType">;
+def Tile_AnyShared : Type<CPred<"::llvm::isa<::dlc::tile::SharedType>($_self)">, "shared buffer", "::dlc::tile::SharedType">;
+def Tile_AnyPending : Type<CPred<"::llvm::isa<::dlc::tile::PendingType>($_self)">, "pending stage", "::dlc::tile::PendingType">;
+def Tile_AnyStage : Type<CPred<"::llvm::isa<::dlc::tile::StageType>($_self)">, "stage", "::dlc::tile::StageType">;
 def Tile_Bound : Type<Or<[AnyInteger.predicate, Tile_Tile.predicate]>, "integer or integer tile">;
 
 class Tile_Op<string mnemonic, list<Trait> traits = []> : Op<Tile_Dialect, mnemonic, traits> {
@@ -124,6 +154,73 @@ def Tile_ExpandOp : Tile_Op<"expand", [Pure]> {
   let arguments = (ins Tile_Tile:$operand, I64Attr:$axis);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = "$operand `axis` $axis attr-dict `:` type($operand) `->` type($result)";
+}
+
+//===- Shared memory --------------------------------------------------------------------===//
+
+def Tile_AllocOp : Tile_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
+  let summary = "a shared-memory buffer for the whole kernel";
+  let results = (outs Tile_AnyShared:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Tile_CopyOp : Tile_Op<"copy"> {
+  let summary = "starts an asynchronous copy from global memory into one stage of a shared buffer (cp.async)";
+  let description = [{
+    Element (i0, i1) of the stage comes from `offset`, or is zero where an expression of `where` is negative. All threads take
+    part, in 16-, 8- or 4-byte pieces along i1 as contiguity and alignment allow; narrower ones go through registers.
+  }];
+  let arguments = (ins Tile_Pointer:$pointer, Graph_DimsAttr:$offset, Graph_DimsAttr:$where, StrArrayAttr:$names,
+                       Variadic<AnyInteger>:$bound, Tile_AnyShared:$buffer, AnyInteger:$stage);
+  let results = (outs Tile_AnyPending:$result);
+  let assemblyFormat = [{$pointer `at` $offset `where` $where `bind` $names `(` $bound `:` type($bound) `)` `to` $buffer `[` $stage `]`
+                         attr-dict `:` type($pointer) `,` type($buffer) `,` type($stage) `->` type($result)}];
+}
+
+def Tile_FillOp : Tile_Op<"fill"> {
+  let summary = "a register tile [rows, columns] into one stage of a shared buffer; pending like a copy";
+  let arguments = (ins Tile_Tile:$value, Tile_AnyShared:$buffer, AnyInteger:$stage);
+  let results = (outs Tile_AnyPending:$result);
+  let assemblyFormat = [{$value `to` $buffer `[` $stage `]` attr-dict
+                         `:` type($value) `,` type($buffer) `,` type($stage) `->` type($result)}];
+}
+
+def Tile_CommitOp : Op<Tile_Dialect, "commit"> {
+  let summary = "closes this thread's group of copies";
+  let assemblyFormat = "attr-dict";
+}
+
+def Tile_WaitOp : Tile_Op<"wait", [SameVariadicOperandSize]> {
+  let summary = "waits until at most `groups` groups of copies are under way, then for all threads of the CTA";
+  let description = [{
+    The stages given must belong to groups older than the newest `groups`. Reads of stages before this op, by any thread, happen
+    before whatever is copied after it.
+  }];
+  let arguments = (ins Variadic<Tile_AnyPending>:$pending, I64Attr:$groups);
+  let results = (outs Variadic<Tile_AnyStage>:$stages);
+  let assemblyFormat = "$pending `groups` $groups attr-dict `:` type($pending) `->` type($stages)";
+}
+
+def Tile_FragmentOp : Tile_Op<"fragment", [MemoryEffects<[MemRead]>]> {
+  let summary = "a matrix fragment from a stage";
+  let description = [{
+    Element (i0, i1) of the tile is element (row + i0, column + i1) of the stage, or with `transposed` (row + i1, column + i0).
+    ldmatrix fills 16-bit fragments of either kind and 32-bit fragments that are not transposed; the rest is read element by element.
+  }];
+  let arguments = (ins Tile_AnyStage:$stage, I64Attr:$row, I64Attr:$column, UnitAttr:$transposed);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = [{$stage `at` $row `,` $column (`transposed` $transposed^)? attr-dict
+                         `:` type($stage) `->` type($result)}];
+}
+
+def Tile_DotOp : Tile_Op<"dot", [Pure]> {
+  let summary = "D = A * B + C on the fragments of one kind of matrix instruction";
+  let description = [{
+    a: [M, k], b: [k, N], c and result: [M, N], with k and the layouts of the instruction that `kind` names (a row of ir/tile/dot_kinds.h).
+  }];
+  let arguments = (ins Tile_Tile:$a, Tile_Tile:$b, Tile_Tile:$c, StrAttr:$kind);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$a `,` $b `,` $c `kind` $kind attr-dict `:` type($a) `,` type($b) `,` type($c) `->` type($result)";
 }
 
 #endif

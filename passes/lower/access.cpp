@@ -299,6 +299,19 @@ void storeTile(ThreadBuilder &t, const Access &access, Type element, ArrayRef<Va
   }
 }
 
+int64_t accessWidth(ThreadBuilder &t, const Access &access, Type element) {
+  return AccessBuilder(t, access, element).vectorWidth();
+}
+
+void visitAccess(ThreadBuilder &t, const Access &access, Type element, int64_t width,
+                 function_ref<void(int64_t, Value, Value)> visit) {
+  AccessBuilder builder(t, access, element);
+  for (size_t r = 0; r < builder.elements.size(); r += width) {
+    Value predicate = builder.predicate(r, width), pointer = builder.pointer(r);
+    visit(int64_t(r), pointer, predicate);
+  }
+}
+
 Registers indexTile(ThreadBuilder &t, const Access &access, Type element) {
   AccessBuilder builder(t, access, element);
   Registers out;

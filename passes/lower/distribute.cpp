@@ -1,5 +1,5 @@
 #include "passes/lower/distribute.h"
-#include "passes/lower/thread_builder.h"
+#include "passes/lower/shared.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -30,6 +30,7 @@ public:
     for (BlockArgument argument : old.getArguments()) declareArgument(argument);
     if (failed(block(old))) return failure();
     old.erase();
+    if (sharedBytes) function->setAttr("tile.shared", b.getI64IntegerAttr(sharedBytes));
     if (t->scratchBytes()) function->setAttr("tile.scratch", b.getI64IntegerAttr(t->scratchBytes()));
     return success();
   }
@@ -86,6 +87,38 @@ private:
           env[expand] = to;
           return success();
         })
+        .Case([&](tile::AllocOp alloc) { return allocate(alloc); })
+        .Case([&](tile::CopyOp copy) { return startCopy(copy); })
+        .Case([&](tile::FillOp fill) {
+          tile::SharedType type = fill.getBuffer().getType();
+          env[fill] = {stageAddress(*t, type, env[fill.getBuffer()][0], env[fill.getStage()][0])};
+          fillStage(*t, tile::layoutOf(fill.getValue()), env[fill.getValue()], type, env[fill][0]);
+          return success();
+        })
+        .Case([&](tile::CommitOp) {
+          NVVM::CpAsyncCommitGroupOp::create(b, t->loc);
+          return success();
+        })
+        .Case([&](tile::WaitOp wait) {
+          waitForCopies(*t, wait.getGroups());
+          for (auto [pending, stage] : llvm::zip(wait.getPending(), wait.getStages())) {
+            Registers address = env[pending];
+            env[stage] = address;
+          }
+          return success();
+        })
+        .Case([&](tile::FragmentOp fragment) {
+          Value stage = env[fragment.getStage()][0];
+          env[fragment] = loadFragment(*t, tile::layoutOf(fragment.getResult()),
+                                       fragment.getStage().getType().getBuffer(), stage, fragment.getRow(),
+                                       fragment.getColumn(), fragment.getTransposed());
+          return success();
+        })
+        .Case([&](tile::DotOp dot) {
+          Registers a = env[dot.getA()], bs = env[dot.getB()], c = env[dot.getC()];
+          env[dot] = multiply(*t, dot, a, bs, c);
+          return success();
+        })
         .Case([&](scf::ForOp loop) { return forLoop(loop); })
         .Case([&](arith::ConstantOp constant) { return constantTile(constant); })
         .Default([&](Operation *op) { return perRegister(op); });
@@ -139,6 +172,27 @@ private:
       result.bound[name.str()] = env[value];
     result.layout = tile::layoutOf(type);
     return result;
+  }
+
+  LogicalResult allocate(tile::AllocOp op) {
+    tile::SharedType type = op.getType();
+    env[op] = {sharedBuffer(*t, function, sharedBytes)};
+    sharedBytes += (type.getStages() * stageBytes(type) + 127) / 128 * 128;
+    return success();
+  }
+
+  LogicalResult startCopy(tile::CopyOp op) {
+    tile::SharedType type = op.getBuffer().getType();
+    Access from;
+    from.pointer = env[op.getPointer()][0];
+    from.offset = op.getOffset().getDims()[0];
+    from.guards.assign(op.getWhere().getDims().begin(), op.getWhere().getDims().end());
+    for (auto [name, value] : llvm::zip(op.getNames().getAsValueRange<StringAttr>(), op.getBound()))
+      from.bound[name.str()] = env[value];
+    Value stage = stageAddress(*t, type, env[op.getBuffer()][0], env[op.getStage()][0]);
+    copyStage(*t, from, type, stage);
+    env[op] = {stage};
+    return success();
   }
 
   LogicalResult reduction(tile::ReduceOp op) {
@@ -252,6 +306,7 @@ private:
   int64_t warps;
   Type indexType;
   ThreadBuilder *t = nullptr;
+  int64_t sharedBytes = 0; // dynamic shared memory given out
   llvm::DenseMap<Value, Registers> env;
   llvm::DenseMap<Value, Dim> evaluated;
 };

@@ -72,6 +72,13 @@ Registers loadTile(ThreadBuilder &t, const Access &access, mlir::Type element, m
                    bool constant);
 void storeTile(ThreadBuilder &t, const Access &access, mlir::Type element,
                llvm::ArrayRef<mlir::Value> values);
+/// The largest number of neighbouring registers (a power of two) that one access of up to 16 bytes can take
+/// everywhere.
+int64_t accessWidth(ThreadBuilder &t, const Access &access, mlir::Type element);
+/// Calls `visit` for every group of `width` registers with the address and the predicate (null: always) of
+/// its access.
+void visitAccess(ThreadBuilder &t, const Access &access, mlir::Type element, int64_t width,
+                 llvm::function_ref<void(int64_t reg, mlir::Value pointer, mlir::Value predicate)> visit);
 Registers indexTile(ThreadBuilder &t, const Access &access, mlir::Type element);
 
 /// Combines along `axis`; operands[i] are the registers of the i-th tile of `layout`. `combine` makes the

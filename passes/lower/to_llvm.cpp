@@ -33,6 +33,7 @@ static void markKernels(ModuleOp module) {
     function->removeAttr("tile.warps");
     function->removeAttr("tile.index");
     function->removeAttr("tile.scratch");
+    function->removeAttr("tile.shared");
     for (unsigned i = 0; i < function.getNumArguments(); ++i) function.removeArgAttr(i, "tile.range");
   }
 }

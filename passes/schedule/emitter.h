@@ -57,6 +57,14 @@ public:
     memos[value].push_back({coords, space.guards, space.layout, tile, depth});
   }
   void store(mlir::Value tile, const Memory &target, const Coords &coords, const Space &space);
+  /// Copies a tile [rows, columns] of a value into a stage of shared memory: asynchronously where it is
+  /// memory under movement, else through registers. Gives the pending stage; elements outside of the space's
+  /// guards are zero.
+  mlir::Value copy(mlir::Value value, const Coords &coords, const Space &space, mlir::Value buffer,
+                   mlir::Value stage);
+  /// By how many elements of memory a value's element moves with i0 and with i1, when movement leads to one
+  /// operand.
+  std::optional<std::pair<Dim, Dim>> stridesOf(mlir::Value value, const Coords &coords) const;
   /// The value of an expression over bound scalars.
   mlir::Value evaluate(const Dim &expr);
   /// The boolean tile of a conjunction of conditions (each >= 0).
@@ -81,6 +89,12 @@ private:
     mlir::Value tile;
     unsigned depth;
   };
+  /// An element of a region operand, real where the guards hold.
+  struct Element {
+    mlir::Value argument;
+    Coords coords;
+    llvm::SmallVector<Dim> guards;
+  };
   struct Access {
     graph::DimsAttr offset, where;
     mlir::ArrayAttr names;
@@ -102,6 +116,9 @@ private:
   mlir::Value conv(graph::ConvOp op, const Coords &coords, const Space &space);
   mlir::Value multiplyAdd(mlir::Value lhs, mlir::Value rhs, mlir::Value acc);
 
+  /// The element of memory that is the value's element, when only movement lies between (a pad's zeros become
+  /// guards).
+  std::optional<Element> resolve(mlir::Value value, Coords coords, llvm::SmallVector<Dim> guards) const;
   Space guarded(const Space &space, llvm::ArrayRef<Dim> guards) const;
   Access access(const Dim &offset, llvm::ArrayRef<Dim> where, int64_t rank);
   Dim flatten(llvm::ArrayRef<Dim> coords, llvm::ArrayRef<Dim> strides) const;
@@ -114,6 +131,9 @@ private:
   unsigned depth = 0, nextSymbol = 0;
 };
 
+/// The coordinates in `value` of the element of `from` at `coords`, when every element of `from` has one
+/// place in `value`: only pointwise ops, reshapes and transposes lie between.
+std::optional<Emitter::Coords> forwardCoords(mlir::Value value, mlir::Value from, llvm::ArrayRef<Dim> coords);
 /// The strides of a row-major tensor.
 llvm::SmallVector<Dim> rowMajor(llvm::ArrayRef<Dim> dims);
 /// The coordinates of the element at a row-major position.

@@ -6,9 +6,16 @@
 namespace dlc::schedule {
 
 /// Reductions along shared rows (rows.cpp). False when the region is of another kind.
-bool scheduleRows(const CanonicalRegion &region, const TargetRecord &target, const std::string &name, Scheduled &out);
+bool scheduleRows(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
+                  Scheduled &out);
+
+/// One matrix product on tensor cores (matmul.cpp). False for other regions, and where the target is faster
+/// without.
+bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
+                    Scheduled &out);
 
 /// Any region: an element per thread (general.cpp).
-void scheduleGeneral(const CanonicalRegion &region, const TargetRecord &target, const std::string &name, Scheduled &out);
+void scheduleGeneral(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
+                     Scheduled &out);
 
 } // namespace dlc::schedule

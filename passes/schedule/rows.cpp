@@ -1,12 +1,15 @@
 // The family of row reductions: sums, means, softmax, normalisations, arg max, over any axes.
 //
-// Every reduction of the region runs over the same columns (the reduced dims) of the same rows (the others). A CTA takes a few rows. Where
-// a row fits into the registers of its threads it is read once: the tile [rows, columns] of an operand is loaded, reduced, and used
-// again for the next reduction and for the results. Longer rows are walked in chunks, once per reduction and once for the results.
+// Every reduction of the region runs over the same columns (the reduced dims) of the same rows (the others).
+// A CTA takes a few rows. Where a row fits into the registers of its threads it is read once: the tile [rows,
+// columns] of an operand is loaded, reduced, and used again for the next reduction and for the results.
+// Longer rows are walked in chunks, once per reduction and once for the results.
 //
-//   softmax over 512 columns, 1 row a CTA:  x = load [1, 512]; m = reduce max x; e = exp(x - expand m); s = reduce sum e; store e / expand s
+//   softmax over 512 columns, 1 row a CTA:  x = load [1, 512]; m = reduce max x; e = exp(x - expand m); s =
+//   reduce sum e; store e / expand s
 //
-// Lanes run along the columns when the innermost dim is reduced, else along the rows, so that neighbours are neighbours in memory.
+// Lanes run along the columns when the innermost dim is reduced, else along the rows, so that neighbours are
+// neighbours in memory.
 #include "passes/schedule/families.h"
 
 using namespace mlir;
@@ -17,7 +20,7 @@ namespace {
 
 /// How a region splits into rows and columns.
 struct Rows {
-  SmallVector<Dim> dims;            // of the reduced operand
+  SmallVector<Dim> dims;             // of the reduced operand
   SmallVector<int64_t> outer, inner; // its kept and its reduced dims
   Dim rows, columns;
   bool innermost; // the last dim is reduced
@@ -109,7 +112,8 @@ Shape shapeFor(const Rows &match, int64_t limit, int64_t width) {
   constexpr int64_t largest = 8192; // 32 registers of a row in each of 256 threads
   bool whole = columns <= largest;
   if (!whole) columns = 4096;
-  int64_t warps = columns > 2048 ? 8 : 4, perRow = columns <= 256 ? std::max<int64_t>(8, columns / 8) : warps * 32;
+  int64_t warps = columns > 2048 ? 8 : 4,
+          perRow = columns <= 256 ? std::max<int64_t>(8, columns / 8) : warps * 32;
   perRow = std::min<int64_t>(perRow, columns <= 256 ? 32 : warps * 32);
   width = std::min(width, columns / perRow);
   return {warps, warps * 32 / perRow, columns, width, whole, false};
@@ -117,8 +121,8 @@ Shape shapeFor(const Rows &match, int64_t limit, int64_t width) {
 
 class RowsKernel {
 public:
-  RowsKernel(const CanonicalRegion &region, const Rows &match, const Shape &shape, ModuleOp module, const std::string &name,
-             int64_t bits)
+  RowsKernel(const CanonicalRegion &region, const Rows &match, const Shape &shape, ModuleOp module,
+             const std::string &name, int64_t bits)
       : match(match), shape(shape), layout(layoutOf(shape)), kernel(region, module, name, shape.warps, bits),
         emitter(kernel.emitter), region(region) {}
 
@@ -145,7 +149,8 @@ public:
 private:
   /// The coordinates of (row, column) in a tensor of the full element count.
   Emitter::Coords fullCoords(ArrayRef<Dim> dims, ArrayRef<Dim> outer, const Dim &column) {
-    if (match.innermost && dims != ArrayRef<Dim>(match.dims)) return delinearize(row * match.columns + column, dims);
+    if (match.innermost && dims != ArrayRef<Dim>(match.dims))
+      return delinearize(row * match.columns + column, dims);
     SmallVector<Dim> innerDims;
     for (int64_t d : match.inner) innerDims.push_back(dims[d]);
     auto inner = delinearize(column, innerDims);
@@ -165,9 +170,10 @@ private:
   // Calls `body` for each chunk of columns with the column of an element.
   SmallVector<Value> chunks(ValueRange carried, function_ref<SmallVector<Value>(Dim, ValueRange)> body) {
     if (shape.whole) return body(Dim::symbol("i1"), carried);
-    return emitter.loop(ceilDiv(match.columns, Dim(shape.columns)), carried, [&](Dim chunk, ValueRange values) {
-      return body(chunk * shape.columns + Dim::symbol("i1"), values);
-    });
+    return emitter.loop(ceilDiv(match.columns, Dim(shape.columns)), carried,
+                        [&](Dim chunk, ValueRange values) {
+                          return body(chunk * shape.columns + Dim::symbol("i1"), values);
+                        });
   }
 
   // A reduction of the region, asked for at a row: its tile is reduced along the columns.
@@ -177,7 +183,8 @@ private:
     SmallVector<Dim> dims = graph::dimsOf(op.getOperands()[0]);
     SmallVector<Value> init;
     Space whole{layout, {}};
-    for (Attribute attribute : op.getInits()) init.push_back(emitter.splat(cast<TypedAttr>(attribute), whole));
+    for (Attribute attribute : op.getInits())
+      init.push_back(emitter.splat(cast<TypedAttr>(attribute), whole));
     auto element = [&](const Dim &column) {
       Space full = fullSpace(column);
       SmallVector<Dim> columnGuards(full.guards.begin() + rowSpace.guards.size(), full.guards.end());
@@ -186,7 +193,8 @@ private:
       for (auto [operand, identity] : llvm::zip(op.getOperands(), init)) {
         Value tile = emitter.emit(operand, at, full);
         if (!columnGuards.empty())
-          tile = arith::SelectOp::create(kernel.b, emitter.location, emitter.condition(columnGuards, full), tile, identity);
+          tile = arith::SelectOp::create(kernel.b, emitter.location, emitter.condition(columnGuards, full),
+                                         tile, identity);
         elements.push_back(tile);
       }
       return elements;
@@ -197,8 +205,10 @@ private:
         });
     SmallVector<Type> types;
     for (Value tile : tiles)
-      types.push_back(tile::tileType(rowSpace.layout, cast<RankedTensorType>(tile.getType()).getElementType()));
-    auto reduce = tile::ReduceOp::create(kernel.b, emitter.location, types, tiles, kernel.b.getI64IntegerAttr(1));
+      types.push_back(
+          tile::tileType(rowSpace.layout, cast<RankedTensorType>(tile.getType()).getElementType()));
+    auto reduce =
+        tile::ReduceOp::create(kernel.b, emitter.location, types, tiles, kernel.b.getI64IntegerAttr(1));
     copyCombiner(op.getCombiner(), reduce.getCombiner());
     unsigned wanted = cast<OpResult>(value).getResultNumber();
     for (unsigned i = 0; i < reduce.getNumResults(); ++i)
@@ -237,7 +247,8 @@ private:
     for (unsigned r = 0; r < count; ++r) {
       Value value = kernel.yielded(r);
       SmallVector<Dim> dims = graph::dimsOf(value);
-      bool perRow = graph::elementCount(dims) == match.rows && !(match.columns == Dim(1) && dims == match.dims);
+      bool perRow =
+          graph::elementCount(dims) == match.rows && !(match.columns == Dim(1) && dims == match.dims);
       if (!perRow) {
         full.push_back(r);
         continue;
@@ -284,7 +295,8 @@ int64_t widthFor(const CanonicalRegion &region, const Rows &match) {
 
 } // namespace
 
-bool scheduleRows(const CanonicalRegion &region, const TargetRecord &, const std::string &name, Scheduled &out) {
+bool scheduleRows(const CanonicalRegion &region, const TargetRecord &, const std::string &name,
+                  Scheduled &out) {
   auto match = matchRows(region);
   if (!match) return false;
   int64_t width = widthFor(region, *match);
@@ -298,7 +310,8 @@ bool scheduleRows(const CanonicalRegion &region, const TargetRecord &, const std
   auto when32 = fitsIn32Bits(region, 1 << 16);
   auto add = [&](int64_t limit, int64_t bits, SmallVector<Dim> when) {
     Shape shape = shapeFor(*match, limit, width);
-    std::string kernel = name + (limit == longest ? "" : "_" + std::to_string(limit)) + (bits == 64 ? "_i64" : "");
+    std::string kernel =
+        name + (limit == longest ? "" : "_" + std::to_string(limit)) + (bits == 64 ? "_i64" : "");
     Variant variant;
     variant.when = std::move(when);
     variant.schedule = "rows tile=" + std::to_string(shape.rows) + "x" + std::to_string(shape.columns) +
