@@ -17,6 +17,8 @@ from steps import ROOT, Failed, cores, say
 
 # Folders whose tests run under a sanitizer, too. ThreadSanitizer's preset has no compiler in it.
 SANITIZED = {"asan": ["test/runtime", "test/compiler/import", "test/passes/graph"], "tsan": ["test/runtime"]}
+# Folders of IR tests that run with the sanitizer build's dlc-opt.
+SANITIZED_LIT = {"asan": ["test/passes/graph"], "tsan": []}
 CLOSING = re.compile(r"^\d+% tests passed")
 LINE = re.compile(r"^\s*\d+/\d+ Test\s+#\d+: (\S+) \.+\**\s*(\S.*?)\s+([\d.]+) sec")
 
@@ -33,26 +35,30 @@ def property_of(test, name, default):
     return next((p["value"] for p in test.get("properties", []) if p["name"] == name), default)
 
 
+def test_line(preset, name, command, where, variables=()):
+    """The lines that add one test of a sanitizer build to another ctest. Values are quoted so that none is expanded."""
+    quoted = " ".join(f"[==[{part}]==]" for part in command)
+    return (f"add_test([==[{preset}.{name}]==] {quoted})\n"
+            f"set_tests_properties([==[{preset}.{name}]==] PROPERTIES LABELS {preset} "
+            f"WORKING_DIRECTORY [==[{where}]==] ENVIRONMENT [==[{';'.join(variables)}]==])\n")
+
+
 def sanitizer_lines(preset):
     """Build one sanitizer preset; the lines that add its tests to another ctest."""
     names = [f for f in SANITIZED[preset] if (ROOT / f / "CMakeLists.txt").exists()]
-    if not names:
+    suites = [f for f in SANITIZED_LIT[preset] if any((ROOT / f).rglob("*.mlir"))]
+    if not names and not suites:
         return []
     folder = configure(preset)
     known = subprocess.run(["ninja", "-C", folder, "-t", "targets", "all"], capture_output=True, text=True).stdout
     targets = [f"{n}/all" for n in names if f"\n{n}/all:" in known]
-    build(preset, targets)
-    lines = []
+    build(preset, targets + (["dlc-opt"] if suites else []))
+    lines = [test_line(preset, suite.replace("/", "."), ["lit-22", "-sv", folder / suite], folder) for suite in suites]
     for test in listed_tests(folder):
         command, where = test.get("command", []), property_of(test, "WORKING_DIRECTORY", "")
         inside = any(where.startswith(str(folder / n)) for n in names)
-        if not inside or not command or "unit" not in property_of(test, "LABELS", []):
-            continue
-        quoted = " ".join(f"[==[{c}]==]" for c in command)
-        lines.append(f"add_test([==[{preset}.{test['name']}]==] {quoted})\n")
-        variables = ";".join(property_of(test, "ENVIRONMENT", []))
-        lines.append(f"set_tests_properties([==[{preset}.{test['name']}]==] PROPERTIES LABELS {preset} "
-                     f"WORKING_DIRECTORY [==[{where}]==] ENVIRONMENT [==[{variables}]==])\n")
+        if inside and command and "unit" in property_of(test, "LABELS", []):
+            lines.append(test_line(preset, test["name"], command, where, property_of(test, "ENVIRONMENT", [])))
     return lines
 
 
