@@ -93,11 +93,9 @@ static void checkShape(const Plan &plan, size_t input, const dlc_tensor &tensor,
     std::string why;
     if (!expr.isConstant()) why = concat(" (", textOf(expr, plan.slotNames), ")");
     std::string help;
-    for (const Symbol &symbol : plan.symbols) {
-      bool isMeant = expr.steps.size() == 1 && plan.slotNames[size_t(expr.steps[0].value)] == symbol.name;
-      if (!expr.isConstant() && isMeant)
+    for (const Symbol &symbol : plan.symbols)
+      if (expr.isSlot() && plan.slotNames[size_t(expr.steps[0].value)] == symbol.name)
         help = concat(inQuotes(symbol.name), " is the value of ", describeDim(plan, symbol));
-    }
     fail(DLC_ERROR_DIMS,
          concat("input ", inQuotes(value.name), " dim ", d, why, " is ", tensor.shape[d], "; it should be ",
                 expected),

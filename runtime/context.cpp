@@ -24,15 +24,15 @@ Context::Context(Module &module, const dlc_context_options &options)
 }
 
 Context::~Context() {
-  if (device.driver.contextPush(device.context) == 0) {
-    if (hasWork) device.driver.eventSynchronize(done);
-    arena = {}, zeroed = {};
-    guarded.clear(), ownInputs.clear(), ownOutputs.clear();
-    device.driver.eventDestroy(done);
-    device.driver.streamDestroy(ownStream);
-    CuContext popped = nullptr;
-    device.driver.contextPop(&popped);
-  }
+  bool isCurrent = device.driver.contextPush(device.context) == 0;
+  if (hasWork) device.driver.eventSynchronize(done);
+  // Blocks need the device's state: they go before it, even if the driver can't take them any more.
+  arena = {}, zeroed = {};
+  guarded.clear(), ownInputs.clear(), ownOutputs.clear();
+  device.driver.eventDestroy(done);
+  device.driver.streamDestroy(ownStream);
+  CuContext popped = nullptr;
+  if (isCurrent) device.driver.contextPop(&popped);
   module.releaseDevice(device);
 }
 

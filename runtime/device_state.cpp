@@ -73,12 +73,11 @@ DeviceState::DeviceState(const Module &module, const Driver &opened, CuContext c
 DeviceState::~DeviceState() { tearDown(); }
 
 void DeviceState::tearDown() noexcept {
-  if (driver.contextPush(context) == 0) {
-    weightBlocks.clear();
-    if (kernels) driver.moduleUnload(kernels);
-    CuContext popped = nullptr;
-    driver.contextPop(&popped);
-  }
+  bool isCurrent = driver.contextPush(context) == 0;
+  weightBlocks.clear();
+  if (kernels) driver.moduleUnload(kernels);
+  CuContext popped = nullptr;
+  if (isCurrent) driver.contextPop(&popped);
   if (isPrimary) driver.primaryRelease(device);
 }
 

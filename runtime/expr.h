@@ -22,6 +22,7 @@ struct ExprStep {
 struct Expr {
   Vec<ExprStep> steps;
   bool isConstant() const { return steps.size() == 1 && steps[0].op == ExprOp::Constant; }
+  bool isSlot() const { return steps.size() == 1 && steps[0].op == ExprOp::Slot; }
 };
 Expr constantExpr(int64_t value);
 

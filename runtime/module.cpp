@@ -5,6 +5,11 @@
 
 namespace dlc::rt {
 
+std::string folderOf(const std::string &path) {
+  size_t slash = path.find_last_of('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
 static Module::ValueTexts textsOf(const Plan &plan, const Value &value) {
   Module::ValueTexts texts;
   for (const Expr &dim : value.dims) texts.dims.emplace_back(textOf(dim, plan.slotNames));

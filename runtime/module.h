@@ -14,6 +14,9 @@ namespace dlc::rt {
 
 class Module;
 
+/// The folder of a path, for the weights beside an artifact: "." for a plain name.
+std::string folderOf(const std::string &path);
+
 /// A block of device memory; gives itself back. The CUDA context is current whenever one is made or dies.
 class DeviceBlock {
 public:

@@ -70,9 +70,7 @@ dlc_status load(std::string_view data, const char *path, const dlc_load_options 
     if (path) {
       file = readFile(path);
       data = file;
-      folder = path;
-      size_t slash = folder.find_last_of('/');
-      folder = slash == std::string::npos ? "." : folder.substr(0, slash + 1);
+      folder = folderOf(path);
     }
     *module = hostNew<dlc_module>(data, options, folder);
   });

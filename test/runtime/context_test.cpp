@@ -222,10 +222,8 @@ TEST_F(ContextTest, EveryDriverCallMayFail) {
           status = made.status == DLC_OK ? HostRun(8).run(made.context) : made.status;
           failures += status != DLC_OK;
         }
-        // A push that fails while things are given back leaves them to the driver.
-        bool mayLeak = std::strcmp(function, "cuCtxPushCurrent") == 0;
-        if (!mayLeak) EXPECT_EQ(fake().liveBlocks, 0) << function << " " << n;
-        if (!mayLeak) EXPECT_EQ(fake().liveObjects, 0) << function << " " << n;
+        EXPECT_EQ(fake().liveBlocks, 0) << function << " " << n;
+        EXPECT_EQ(fake().liveObjects, 0) << function << " " << n;
         EXPECT_EQ(fake().contextDepth, 0);
         if (result == 2 && status != DLC_OK && std::strcmp(function, "cuMemAlloc") == 0)
           EXPECT_EQ(status, DLC_ERROR_OUT_OF_DEVICE_MEMORY);

@@ -115,6 +115,9 @@ EXPORT int cuModuleLoadDataEx(void **module, const void *text, unsigned count, i
   *module = ::strdup(static_cast<const char *>(text));
   return 0;
 }
+EXPORT int cuModuleLoadData(void **module, const void *text) {
+  return cuModuleLoadDataEx(module, text, 0, nullptr, nullptr);
+}
 EXPORT int cuModuleUnload(void *module) {
   ENTRY("cuModuleUnload");
   return std::free(module), --state.liveObjects, 0;
@@ -154,6 +157,13 @@ EXPORT int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *) {
   ENTRY("cuMemcpyDtoHAsync");
   return std::memcpy(to, memory(from), bytes), 0;
 }
+EXPORT int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes) {
+  return cuMemcpyHtoDAsync_v2(to, from, bytes, nullptr);
+}
+EXPORT int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes) {
+  return cuMemcpyDtoHAsync_v2(to, from, bytes, nullptr);
+}
+EXPORT int cuCtxSynchronize() { return 0; }
 EXPORT int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *) {
   ENTRY("cuMemcpyDtoDAsync");
   ++state.copies;

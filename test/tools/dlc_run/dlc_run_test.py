@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""The program dlc-run on the runtime's worked example: dlc_run_test.py DRIVER, the library it takes for the virtual GPU."""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PROGRAM = pathlib.Path(os.environ["DLC_BIN_DIR"]) / "dlc-run"
+EXAMPLE = ROOT / "test/runtime/fixtures/example.ptx"
+SCALE = 0.5 + np.arange(8, dtype=np.float32)
+BIAS = -1.0 - 0.25 * np.arange(8, dtype=np.float32)
+DRIVER = os.path.abspath(sys.argv.pop(1))
+
+
+def dlc_run(*args, expect=0):
+    """(stdout, stderr) of dlc-run with the driver as virtual GPU."""
+    done = subprocess.run([PROGRAM, *map(str, args)], capture_output=True, text=True,
+                          env={**os.environ, "DLC_VCUDA": DRIVER})
+    assert done.returncode == expect, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout, done.stderr
+
+
+class DlcRun(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.x = np.random.default_rng(0).integers(-8, 9, (6, 8)).astype(np.float32)
+        self.h = self.x * SCALE + BIAS
+        np.savez(self.folder / "in.npz", x=self.x)
+        np.savez(self.folder / "ref.npz", y=self.h.sum(1))
+
+    def virtual(self, *args, expect=0):
+        return dlc_run(EXAMPLE, "--device=vcuda", *args, expect=expect)
+
+    def test_runs_saves_compares(self):
+        out, _ = self.virtual("--inputs", self.folder / "in.npz", "--save", self.folder / "out.npz", "--compare",
+                              self.folder / "ref.npz", "--json", self.folder / "report.json")
+        self.assertIn("equal", out)
+        np.testing.assert_allclose(np.load(self.folder / "out.npz")["y"], self.h.sum(1), rtol=1e-6)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertTrue(report["device"].startswith("vcuda ("))
+        self.assertEqual((report["dims"], report["status"], report["findings"]), ({"batch": 6}, 0, 0))
+        self.assertEqual(report["outputs"], {"y": {"dtype": "f32", "shape": [6]}})
+        self.assertTrue(report["compare"]["y"]["ok"])
+
+    def test_differences_are_status_2(self):
+        reference = self.h.sum(1)
+        reference[3] += 1
+        np.savez(self.folder / "ref.npz", y=reference)
+        out, _ = self.virtual("--inputs", self.folder / "in.npz", "--compare", self.folder / "ref.npz", expect=2)
+        self.assertIn("1 of 6 elements over: DIFFERS", out)
+        self.virtual("--inputs", self.folder / "in.npz", "--compare", self.folder / "ref.npz", "--atol", "1.001")
+        np.savez(self.folder / "ref.npz", y=reference[:5])
+        out, _ = self.virtual("--inputs", self.folder / "in.npz", "--compare", self.folder / "ref.npz", expect=2)
+        self.assertIn("shape [6], expected [5]", out)
+
+    def test_seeds(self):
+        self.virtual("--seed=1", "--dim", "batch=17", "--save", self.folder / "a.npz")
+        self.virtual("--seed=1", "--dim=batch=17", "--compare", self.folder / "a.npz")
+        self.virtual("--seed=2", "--dim=batch=17", "--compare", self.folder / "a.npz", expect=2)
+        self.assertEqual(np.load(self.folder / "a.npz")["y"].shape, (17,))
+
+    def test_refusals(self):
+        def message(*args):
+            return self.virtual(*args, expect=1)[1]
+        self.assertIn("input 'x' dim 0 ('batch') is 18; this artifact takes 1..17\n  help: compile again",
+                      message("--dim=batch=18"))
+        self.assertIn("there is no dim named 'b'\n  help: the dims of this artifact are 'batch'", message("--dim=b=1"))
+        np.savez(self.folder / "in.npz", x=self.x.astype(np.float64))
+        self.assertIn("array 'x' is '<f8'; it should be f32", message("--inputs", self.folder / "in.npz"))
+        np.savez(self.folder / "in.npz", z=self.x)
+        self.assertIn("has no array 'x'", message("--inputs", self.folder / "in.npz"))
+        np.savez(self.folder / "in.npz", x=self.x, z=self.x)
+        self.assertIn("the model has no input 'z'", message("--inputs", self.folder / "in.npz"))
+        (self.folder / "in.npz").write_bytes(b"PK\3\4 no archive")
+        self.assertIn("can't read", message("--inputs", self.folder / "in.npz"))
+        dlc_run(EXAMPLE, "--device=mars", expect=1)
+        dlc_run(self.folder / "none.ptx", expect=1)
+        self.assertIn("this file has no launch plan", dlc_run(__file__, "--device=vcuda", expect=1)[1])
+
+    def test_no_device_is_never_replaced(self):
+        if "DLC_RUN_TEST_HAS_GPU" not in os.environ and not pathlib.Path("/dev/nvidiactl").exists():
+            self.assertIn("--device=vcuda", dlc_run(EXAMPLE, expect=1)[1])
+            out, _ = dlc_run(EXAMPLE, "--device=auto")
+            self.assertIn("no GPU (", out)
+            self.assertIn("device: vcuda (", out)
+
+    def test_bench(self):
+        self.virtual("--bench", "--iterations=4", "--json", self.folder / "report.json")
+        self.assertEqual(json.loads((self.folder / "report.json").read_text())["bench"]["iterations"], 4)
+
+    def test_edited_artifacts(self):
+        for suffix in ("", ".safetensors"):
+            shutil.copy(f"{EXAMPLE}{suffix}", f"{self.folder}/example.ptx{suffix}")
+        edited = self.folder / "example.ptx"
+        edited.write_text(edited.read_text().replace("// Generated", "// Made"))
+        self.assertIn("--edited", dlc_run(edited, "--device=vcuda", expect=1)[1])
+        self.assertIn("warning: the artifact was edited", dlc_run(edited, "--device=vcuda", "--edited")[1])
+        weights = self.folder / "example.ptx.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1] + b"!")
+        dlc_run(edited, "--device=vcuda", "--edited")
+        self.assertIn("content is not", dlc_run(edited, "--device=vcuda", "--edited", "--verify", expect=1)[1])
+
+    def values(self, name="values", **changes):
+        """Operands and results of both ops, as dlc --save-values writes them (in fp64); returns the folder."""
+        folder = self.folder / name
+        folder.mkdir()
+        values = {"x": self.x, "w": SCALE, "b": BIAS, "h": self.h, "y": self.h.sum(1), **changes}
+        for op, names in {"r0_mul_add": "xwbh", "r1_sum": "hy"}.items():
+            np.savez(folder / f"{op}.npz", **{n: values[n].astype(np.float64) for n in names})
+        return folder
+
+    def test_kernels_one_by_one(self):
+        out, _ = self.virtual("--compare-kernels", self.values(), "--json", self.folder / "report.json")
+        self.assertIn("2 ops compared, 0 without saved values, all equal", out)
+        rows = json.loads((self.folder / "report.json").read_text())["kernels"]
+        self.assertEqual([(r["op"], r["buffer"], r["ok"]) for r in rows], [("r0_mul_add", "h", True), ("r1_sum", "y", True)])
+
+    def test_a_wrong_kernel_is_found(self):
+        wrong = self.h.copy()
+        wrong[2, 3] += 1
+        # The second op gets the wrong operand as well as the right result: both differ, each by itself.
+        out, _ = self.virtual("--compare-kernels", self.values(h=wrong), expect=2)
+        self.assertEqual(out.count("DIFFERS"), 2)
+        loose = self.values("baseline", h=wrong + 1, y=self.h.sum(1) + 1)
+        self.virtual("--compare-kernels", self.folder / "values", "--baseline", loose)
+
+    def test_kernels_without_values(self):
+        folder = self.values()
+        (folder / "r0_mul_add.npz").unlink()
+        self.assertIn("1 ops compared, 1 without", self.virtual("--compare-kernels", folder, "--dim=batch=6")[0])
+        (folder / "r1_sum.npz").unlink()
+        self.assertIn("no values of this artifact's ops", self.virtual("--compare-kernels", folder, expect=1)[1])
+
+    def test_inspect(self):
+        out, _ = dlc_run(EXAMPLE, "--inspect")
+        for text in ("x  f32 [batch, 8]", "batch  1..17  (x dim 0)", "arena 256 * ceildiv(32 * batch, 256)", "2 launches",
+                     "if 4 divides batch: pointwise vector=4", "k0_mul_add_wide  grid [ceildiv(elements, 512), 1, 1]",
+                     "nodes /scale/Add, /scale/Mul"):
+            self.assertIn(text, out)
+
+
+if __name__ == "__main__":
+    unittest.main()
