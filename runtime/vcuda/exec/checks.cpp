@@ -1,0 +1,244 @@
+#include "runtime/vcuda/exec/checks.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace dlc::vcuda;
+using namespace dlc::vcuda::exec;
+
+namespace dlc::vcuda::exec {
+
+struct Record {
+  uint32_t time = 0, inst = 0;
+};
+
+struct SharedShadow {
+  uint32_t warps = 0, granules = 0, granule = 4;
+  uint32_t now = 0;               ///< clocks of a new CTA start here
+  std::vector<uint32_t> clocks;   ///< C[w][v]
+  std::vector<Record> writes;     ///< by granule
+  std::vector<uint8_t> writer;    ///< warp of the last write
+  std::vector<uint8_t> atomics;   ///< the last write was atomic
+  std::vector<Record> reads;      ///< by warp, then granule
+};
+
+} // namespace dlc::vcuda::exec
+
+namespace {
+
+WarpRun &full(Warp &warp) { return static_cast<WarpRun &>(warp); }
+
+std::string warpText(uint32_t other) {
+  return "warp " + std::to_string(other) + " (threads " + std::to_string(other * 32) + "-" + std::to_string(other * 32 + 31) + ")";
+}
+
+void reportRace(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t other, const Record &record,
+                const char *what) {
+  const Inst *otherInst = w.cta->code + record.inst;
+  addFinding(w, inst, "shared-race", lane,
+             std::string(what) + " at shared byte " + std::to_string(offset) + " without a barrier in between", otherInst,
+             warpText(other));
+}
+
+} // namespace
+
+void exec::startShadow(CtaRun &cta) {
+  cta.shadow = nullptr;
+  if (!cta.checks || cta.sharedBytes == 0 || cta.warpCount < 2) return;
+  if (!cta.shadowStorage) cta.shadowStorage = std::make_shared<SharedShadow>();
+  SharedShadow &s = *cta.shadowStorage;
+  uint32_t granule = std::min(cta.launch->code->smallestSharedAccess, 4u);
+  uint32_t granules = (cta.sharedBytes + granule - 1) / granule + 16;
+  if (s.warps != cta.warpCount || s.granules != granules || s.granule != granule || s.now > 0x7fffffff) {
+    s = SharedShadow();
+    s.warps = cta.warpCount;
+    s.granules = granules;
+    s.granule = granule;
+    s.writes.resize(granules);
+    s.writer.resize(granules);
+    s.atomics.resize(granules);
+    s.reads.resize(size_t(granules) * s.warps);
+  }
+  // Everything before `now` is everybody's past.
+  for (uint32_t c : s.clocks) s.now = std::max(s.now, c);
+  s.clocks.assign(size_t(s.warps) * s.warps, s.now);
+  for (uint32_t w = 0; w < s.warps; ++w) s.clocks[size_t(w) * s.warps + w] = s.now + 1;
+  cta.shadow = &s;
+}
+
+void exec::barrierArrive(WarpRun &w, BarrierState &b) {
+  SharedShadow *s = w.cta->shadow;
+  if (!s) return;
+  if (b.clock.size() != s->warps) b.clock.assign(s->warps, 0);
+  uint32_t *mine = &s->clocks[size_t(w.index) * s->warps];
+  for (uint32_t v = 0; v < s->warps; ++v) b.clock[v] = std::max(b.clock[v], mine[v]);
+  ++mine[w.index];
+}
+
+void exec::barrierLeave(WarpRun &w, const BarrierState &b) {
+  SharedShadow *s = w.cta->shadow;
+  if (!s || b.clock.size() != s->warps) return;
+  uint32_t *mine = &s->clocks[size_t(w.index) * s->warps];
+  for (uint32_t v = 0; v < s->warps; ++v) {
+    if (v != w.index) mine[v] = std::max(mine[v], b.clock[v]);
+  }
+}
+
+void exec::recordSharedRead(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes) {
+  SharedShadow &s = *w.cta->shadow;
+  const uint32_t *mine = &s.clocks[size_t(w.index) * s.warps];
+  uint32_t first = offset / s.granule, last = (offset + bytes - 1) / s.granule;
+  Record *reads = &s.reads[size_t(w.index) * s.granules];
+  Record record = {mine[w.index], uint32_t(&inst - w.cta->code)};
+  for (uint32_t g = first; g <= last; ++g) {
+    uint32_t other = s.writer[g];
+    if (other != w.index && s.writes[g].time > mine[other]) [[unlikely]]
+      reportRace(w, inst, lane, g * s.granule, other, s.writes[g], "read of what another warp writes");
+    reads[g] = record;
+  }
+}
+
+void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes, bool atomic) {
+  SharedShadow &s = *w.cta->shadow;
+  const uint32_t *mine = &s.clocks[size_t(w.index) * s.warps];
+  uint32_t first = offset / s.granule, last = (offset + bytes - 1) / s.granule;
+  Record record = {mine[w.index], uint32_t(&inst - w.cta->code)};
+  for (uint32_t g = first; g <= last; ++g) {
+    uint32_t other = s.writer[g];
+    bool bothAtomic = atomic && s.atomics[g];
+    if (other != w.index && s.writes[g].time > mine[other] && !bothAtomic) [[unlikely]]
+      reportRace(w, inst, lane, g * s.granule, other, s.writes[g], "write of what another warp writes");
+    for (uint32_t v = 0; v < s.warps; ++v) {
+      const Record &read = s.reads[size_t(v) * s.granules + g];
+      if (read.time > mine[v] && v != w.index) [[unlikely]]
+        reportRace(w, inst, lane, g * s.granule, v, read, "write of what another warp reads");
+    }
+    s.writes[g] = record;
+    s.writer[g] = uint8_t(w.index);
+    s.atomics[g] = atomic;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Shared and local memory
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+bool allReady(const uint8_t *state, uint32_t bytes) {
+  for (uint32_t k = 0; k < bytes; ++k) {
+    if (state[k] != ByteReady) return false;
+  }
+  return true;
+}
+
+} // namespace
+
+Mask exec::checkShared(Warp &w, const Inst &inst, Mask mask, const uint32_t *offsets, uint32_t bytes, Access access) {
+  CtaRun &cta = *full(w).run;
+  Mask good = mask;
+  for (Mask m = mask; m; m &= m - 1) {
+    unsigned l = unsigned(__builtin_ctz(m));
+    uint32_t at = offsets[l];
+    bool misaligned = at % bytes != 0;
+    if (misaligned || cta.sharedBytes < bytes || at > cta.sharedBytes - bytes) [[unlikely]] {
+      reportAddress(w, inst, misaligned ? "misaligned" : "out-of-bounds", l, at, bytes, "shared memory");
+      good &= ~(1u << l);
+      continue;
+    }
+    if (!cta.checks) continue;
+    uint8_t *state = cta.sharedState + at;
+    if (access != Access::Write && !allReady(state, bytes)) [[unlikely]] {
+      bool pending = std::find(state, state + bytes, SharedPending) != state + bytes;
+      addFinding(w, inst, pending ? "async-pending" : "uninitialised-read", l,
+                 pending ? "reads shared byte " + std::to_string(at) + ", which a cp.async has not been waited for to write"
+                         : "reads " + std::to_string(bytes) + " bytes at shared byte " + std::to_string(at) + " that were never written");
+    }
+    if (access != Access::Read) std::memset(state, ByteReady, bytes);
+    if (!cta.shadow) continue;
+    if (access == Access::Read) recordSharedRead(w, inst, l, at, bytes);
+    else recordSharedWrite(w, inst, l, at, bytes, access == Access::Atomic);
+  }
+  return good;
+}
+
+Mask exec::checkLocal(Warp &w, const Inst &inst, Mask mask, const uint64_t *offsets, uint32_t bytes, Access access) {
+  CtaRun &cta = *full(w).run;
+  Mask good = mask;
+  for (Mask m = mask; m; m &= m - 1) {
+    unsigned l = unsigned(__builtin_ctz(m));
+    uint64_t at = offsets[l];
+    bool misaligned = at % bytes != 0;
+    if (misaligned || w.localStride < bytes || at > w.localStride - bytes) {
+      reportAddress(w, inst, misaligned ? "misaligned" : "out-of-bounds", l, at, bytes, "local memory");
+      good &= ~(1u << l);
+      continue;
+    }
+    if (!cta.checks) continue;
+    uint8_t *state = w.localState + size_t(l) * w.localStride + at;
+    if (access == Access::Read && !allReady(state, bytes))
+      addFinding(w, inst, "uninitialised-read", l,
+                 "reads " + std::to_string(bytes) + " bytes at local byte " + std::to_string(at) + " that were never written");
+    if (access != Access::Read) std::memset(state, ByteReady, bytes);
+  }
+  return good;
+}
+
+//===----------------------------------------------------------------------===//
+// Global memory
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Other CTAs of this launch that wrote the lane's bytes. A CTA that has executed an atomic or a volatile load may have
+/// synchronised with them, which the fast tier believes.
+void checkWriters(CtaRun &cta, Warp &w, const Inst &inst, unsigned lane, uint64_t offset, uint32_t bytes, Access access,
+                  const uint8_t *newData) {
+  if (access == Access::Atomic || cta.hasSynchronised || (inst.mods & ModVolatile)) return;
+  uint64_t launch = cta.writerTag >> 40;
+  for (uint32_t k = 0; k < bytes; ++k) {
+    uint64_t record = __atomic_load_n(&cta.globalWriters[(offset + k) >> 2], __ATOMIC_RELAXED);
+    bool byOther = record >> 40 == launch && (record ^ cta.writerTag) >> 8 != 0;
+    if (!byOther || !(record >> (4 + ((offset + k) & 3)) & 1)) continue;
+    std::string other = "CTA " + std::to_string(record >> 8 & 0xffffffff) + " of the grid, counted linearly";
+    if (access == Access::Read) {
+      addFinding(w, inst, "global-race", lane, "reads bytes that another CTA of the same launch wrote, without synchronising", nullptr, other);
+      return;
+    }
+    if (newData[k] != cta.globalBytes[offset + k]) {
+      addFinding(w, inst, "global-conflict", lane, "writes another value to bytes that another CTA of the same launch wrote", nullptr, other);
+      return;
+    }
+  }
+}
+
+} // namespace
+
+Mask exec::checkGlobal(Warp &w, const Inst &inst, Mask mask, const uint64_t *addresses, uint32_t bytes, Access access,
+                       const uint8_t *newData) {
+  CtaRun &cta = *full(w).run;
+  Mask good = mask;
+  for (Mask m = mask; m; m &= m - 1) {
+    unsigned l = unsigned(__builtin_ctz(m));
+    uint64_t offset = addresses[l] - cta.globalBase;
+    bool misaligned = addresses[l] % bytes != 0;
+    bool inside = cta.globalSize >= bytes && offset <= cta.globalSize - bytes;
+    if (inside && cta.checks) {
+      for (uint32_t k = 0; k < bytes; ++k) inside = inside && (cta.globalState[offset + k] & 1);
+    }
+    if (!inside || misaligned) {
+      reportAddress(w, inst, inside ? "misaligned" : "out-of-bounds", l, addresses[l], bytes, "global memory");
+      good &= ~(1u << l);
+      continue;
+    }
+    if (!cta.checks) continue;
+    if (access != Access::Write && !allReady(cta.globalState + offset, bytes)) {
+      AllocationInfo a = cta.launch->memory->find(addresses[l]);
+      addFinding(w, inst, "uninitialised-read", l,
+                 "reads " + std::to_string(bytes) + " bytes at offset " + std::to_string(addresses[l] - a.base) +
+                     " of allocation " + std::to_string(a.id) + " that were never written");
+    }
+    checkWriters(cta, w, inst, l, offset, bytes, access, newData ? newData + l * 16 : nullptr);
+  }
+  return good;
+}

@@ -1,0 +1,340 @@
+// What the lanes of a warp do together: shuffles, votes, matches, matrix loads (PTX ISA 9.7.9, 9.7.13, 9.7.15), and copies.
+#include "runtime/vcuda/exec/core/core.h"
+#include "runtime/vcuda/exec/special.h"
+
+namespace dlc::vcuda::exec::DLC_CORE {
+namespace {
+
+/// The member masks of the lanes that execute; lanes of one instruction must name the same one.
+DLC_INLINE Mask membersOf(Warp &w, const Inst &i, Mask m, u32 slotOffset) {
+  const u32 *members = slot<u32>(w, slotOffset);
+  Mask first = members[__builtin_ctz(m)];
+  Mask without = 0;
+  for (Mask n = m; n; n &= n - 1) {
+    unsigned l = unsigned(__builtin_ctz(n));
+    if (!(members[l] >> l & 1)) without |= 1u << l;
+  }
+  if (without) reportLanes(w, i, "bad-membermask", without, "the executing lane is not in the member mask");
+  return first;
+}
+
+void shfl(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (!m) return;
+  const u32 *pool = w.cta->operands + i.aux;
+  Mask members = membersOf(w, i, m, pool[0]);
+  if (!gatherMembers(w, i, members)) return;
+  u32 a[32], result[32];
+  memcpy(a, slot<u32>(w, i.a), sizeof a);
+  const u32 *b = slot<u32>(w, i.b), *c = slot<u32>(w, i.c);
+  u32 *d = slot<u32>(w, i.dst);
+  ShuffleMode mode = ShuffleMode(i.mods >> ModKindShift & 3);
+  Mask inRange = 0, bad = 0;
+  for (unsigned l = 0; l < 32; ++l) {
+    u32 segment = c[l] >> 8 & 31, clamp = c[l] & 31, offset = b[l] & 31;
+    u32 maxLane = (l & segment) | (clamp & ~segment), minLane = l & segment;
+    u32 from;
+    bool ok;
+    switch (mode) {
+    case ShuffleMode::Up: from = l - offset; ok = s32(from) >= s32(maxLane); break;
+    case ShuffleMode::Down: from = l + offset; ok = from <= maxLane; break;
+    case ShuffleMode::Bfly: from = l ^ offset; ok = from <= maxLane; break;
+    default: from = minLane | (offset & ~segment); ok = from <= maxLane; break;
+    }
+    if (!ok) from = l;
+    inRange |= Mask(ok) << l;
+    if ((m >> l & 1) && !(m >> (from & 31) & 1)) bad |= 1u << l;
+    result[l] = a[from & 31];
+  }
+  if (bad) reportLanes(w, i, "inactive-lane", bad, "shuffle reads a lane that does not take part");
+  DLC_LANES d[l] = (m >> l & 1) ? result[l] : d[l];
+  if (i.count > 1) setPredicate(w, pool[1], m, inRange);
+}
+
+void vote(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (!m) return;
+  Mask members = membersOf(w, i, m, i.b);
+  if (!gatherMembers(w, i, members)) return;
+  Mask p = predicate(w, i.a);
+  if (i.mods >> 20 & 1) p = ~p;
+  p &= m;
+  switch (VoteMode(i.mods >> ModKindShift & 3)) {
+  case VoteMode::All: return setPredicate(w, i.dst, m, p == m ? AllLanes : 0);
+  case VoteMode::Any: return setPredicate(w, i.dst, m, p ? AllLanes : 0);
+  case VoteMode::Uni: return setPredicate(w, i.dst, m, p == m || p == 0 ? AllLanes : 0);
+  default: {
+    u32 *d = slot<u32>(w, i.dst);
+    DLC_LANES d[l] = (m >> l & 1) ? p : d[l];
+  }
+  }
+}
+
+template <class T> void match(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (!m) return;
+  Mask members = membersOf(w, i, m, i.b);
+  if (!gatherMembers(w, i, members)) return;
+  T a[32];
+  memcpy(a, slot<T>(w, i.a), sizeof a);
+  u32 *d = slot<u32>(w, i.dst);
+  bool all = i.mods >> ModKindShift & 1;
+  Mask equalToFirst = 0;
+  T first = a[__builtin_ctz(m)];
+  for (unsigned l = 0; l < 32; ++l) equalToFirst |= Mask(a[l] == first) << l;
+  bool same = (equalToFirst & m) == m;
+  for (Mask n = m; n; n &= n - 1) {
+    unsigned l = unsigned(__builtin_ctz(n));
+    Mask equal = 0;
+    for (unsigned k = 0; k < 32; ++k) equal |= Mask(a[k] == a[l]) << k;
+    d[l] = all ? (same ? m : 0) : equal & m;
+  }
+  if (i.count) setPredicate(w, w.cta->operands[i.aux], m, same ? AllLanes : 0);
+}
+
+void redux(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (!m) return;
+  Mask members = membersOf(w, i, m, i.b);
+  if (!gatherMembers(w, i, members)) return;
+  const u32 *a = slot<u32>(w, i.a);
+  u32 r = a[__builtin_ctz(m)];
+  bool isSigned = i.type == Type::S32;
+  for (Mask n = m & (m - 1); n; n &= n - 1) {
+    u32 v = a[__builtin_ctz(n)];
+    bool less = isSigned ? s32(v) < s32(r) : v < r;
+    switch (AtomOp(i.mods >> ModKindShift & 15)) {
+    case AtomOp::Add: r += v; break;
+    case AtomOp::Min: r = less ? v : r; break;
+    case AtomOp::Max: r = less ? r : v; break;
+    case AtomOp::And: r &= v; break;
+    case AtomOp::Or: r |= v; break;
+    default: r ^= v; break;
+    }
+  }
+  u32 *d = slot<u32>(w, i.dst);
+  DLC_LANES d[l] = (m >> l & 1) ? r : d[l];
+}
+
+void activeMask(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  u32 *d = slot<u32>(w, i.dst);
+  DLC_LANES d[l] = (m >> l & 1) ? m : d[l];
+}
+
+void elect(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (!m) return;
+  Mask members = membersOf(w, i, m, i.b);
+  if (!gatherMembers(w, i, members)) return;
+  u32 leader = u32(__builtin_ctz(m));
+  u32 *d = slot<u32>(w, i.dst);
+  DLC_LANES d[l] = (m >> l & 1) ? leader : d[l];
+  setPredicate(w, w.cta->operands[i.aux], m, 1u << leader);
+}
+
+void warpSync(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (m) gatherMembers(w, i, membersOf(w, i, m, i.a));
+}
+
+//===----------------------------------------------------------------------===//
+// Matrices
+//===----------------------------------------------------------------------===//
+
+/// .aligned: all lanes of the warp that have not exited are here.
+DLC_INLINE void requireAligned(Warp &w, const Inst &i, Mask m) {
+  if (m != w.live || w.live != AllLanes)
+    reportLanes(w, i, "divergent-aligned", AllLanes & ~m, "lanes are missing at an instruction that all lanes must execute together");
+}
+
+DLC_INLINE u32 sharedOffset(const Inst &i, Warp &w, unsigned lane) {
+  u64 address = (i.width2 == 8 ? slot<u64>(w, i.a)[lane] : u64(u32(slot<u32>(w, i.a)[lane] + u32(u64(i.imm))))) ;
+  if (i.width2 == 8) address += u64(i.imm);
+  if (i.space == Space::Generic) address -= SharedWindow;
+  return address > 0xffffffffu ? 0xffffffffu : u32(address);
+}
+
+/// Lane 8 j + r holds the address of row r of matrix j, 16 bytes.
+template <bool Store> DLC_INLINE Mask matrixRows(Warp &w, const Inst &i, unsigned count, u32 *rows) {
+  for (unsigned l = 0; l < 32; ++l) rows[l] = sharedOffset(i, w, l);
+  Mask wanted = count == 4 ? AllLanes : (1u << (8 * count)) - 1;
+  Cta &c = *w.cta;
+  Mask good = wanted;
+  bool ok = c.sharedBytes >= 16;
+  for (unsigned l = 0; l < 8 * count; ++l) ok = ok && rows[l] <= c.sharedBytes - 16 && rows[l] % 16 == 0;
+  if (c.checks || !ok) good = checkShared(w, i, wanted, rows, 16, Store ? Access::Write : Access::Read);
+  if (c.counting) {
+    u64 at[32];
+    for (unsigned l = 0; l < 32; ++l) at[l] = rows[l];
+    countAccess(w, i, good, at, 16, Space::Shared, Store ? Access::Write : Access::Read);
+  }
+  return good;
+}
+
+template <bool Trans> void ldMatrix(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (!m) return;
+  requireAligned(w, i, m);
+  u32 rows[32];
+  Mask good = matrixRows<false>(w, i, i.count, rows);
+  const u32 *pool = w.cta->operands + i.aux;
+  for (unsigned j = 0; j < i.count; ++j) {
+    alignas(64) u16 tile[64];
+    for (unsigned r = 0; r < 8; ++r) {
+      unsigned lane = 8 * j + r;
+      if (good >> lane & 1) memcpy(tile + 8 * r, w.cta->shared + rows[lane], 16);
+      else memset(tile + 8 * r, 0, 16);
+    }
+    alignas(64) u16 turned[64];
+    if (Trans) {
+      for (unsigned r = 0; r < 8; ++r) {
+        for (unsigned k = 0; k < 8; ++k) turned[k * 8 + r] = tile[r * 8 + k];
+      }
+    }
+    // Register of lane l: elements (row l / 4, columns 2 (l % 4) and the next) = the tile's pairs in order.
+    u32 *d = slot<u32>(w, pool[j]);
+    const u16 *from = Trans ? turned : tile;
+    if (m == AllLanes) {
+      memcpy(d, from, 128);
+    } else {
+      for (unsigned l = 0; l < 32; ++l) {
+        if (m >> l & 1) memcpy(d + l, from + 2 * l, 4);
+      }
+    }
+  }
+}
+
+template <bool Trans> void stMatrix(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (!m) return;
+  requireAligned(w, i, m);
+  u32 rows[32];
+  Mask good = matrixRows<true>(w, i, i.count, rows);
+  const u32 *pool = w.cta->operands + i.aux;
+  for (unsigned j = 0; j < i.count; ++j) {
+    alignas(64) u16 tile[64], turned[64];
+    memcpy(tile, slot<u32>(w, pool[j]), 128);
+    if (Trans) {
+      for (unsigned r = 0; r < 8; ++r) {
+        for (unsigned k = 0; k < 8; ++k) turned[k * 8 + r] = tile[r * 8 + k];
+      }
+    }
+    for (unsigned r = 0; r < 8; ++r) {
+      unsigned lane = 8 * j + r;
+      if (good >> lane & 1) memcpy(w.cta->shared + rows[lane], (Trans ? turned : tile) + 8 * r, 16);
+    }
+  }
+}
+
+/// The register tile transposed in place of a trip through memory.
+void movMatrix(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (!m) return;
+  requireAligned(w, i, m);
+  alignas(64) u16 tile[64], turned[64];
+  memcpy(tile, slot<u32>(w, i.a), 128);
+  for (unsigned r = 0; r < 8; ++r) {
+    for (unsigned k = 0; k < 8; ++k) turned[k * 8 + r] = tile[r * 8 + k];
+  }
+  u32 *d = slot<u32>(w, i.dst);
+  for (unsigned l = 0; l < 32; ++l) {
+    if (m >> l & 1) memcpy(d + l, turned + 2 * l, 4);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Asynchronous copies
+//===----------------------------------------------------------------------===//
+
+void cpAsync(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (!m) return;
+  AsyncCopy copy;
+  const u32 *pool = w.cta->operands + i.aux;
+  u64 offset = u64(pool[1]) << 32 | pool[0];
+  const u64 *global = slot<u64>(w, i.b);
+  bool ignore = i.mods >> ModKindShift & 1;
+  Mask ignored = ignore && i.c != NoOperand ? predicate(w, i.c) : 0;
+  for (unsigned l = 0; l < 32; ++l) {
+    copy.shared[l] = sharedOffset(i, w, l);
+    copy.global[l] = global[l] + offset;
+    u32 bytes = i.width;
+    if (ignore) bytes = (ignored >> l & 1) ? 0 : bytes;
+    else if (i.c != NoOperand && slot<u32>(w, i.c)[l] < bytes) bytes = slot<u32>(w, i.c)[l];
+    copy.sourceBytes[l] = bytes;
+  }
+  issueCopies(w, i, m, copy);
+}
+void cpAsyncCommit(Warp &w, const Inst &i) { commitCopies(w, lanesOf(w, i)); }
+void cpAsyncWait(Warp &w, const Inst &i) { waitForCopies(w, i, lanesOf(w, i), u32(i.imm), i.mods >> ModKindShift & 1); }
+
+//===----------------------------------------------------------------------===//
+// Special registers
+//===----------------------------------------------------------------------===//
+
+DLC_INLINE u64 specialValue(const Warp &w, unsigned l, SpecialRegister s) {
+  const Cta &c = *w.cta;
+  using S = SpecialRegister;
+  switch (s) {
+  case S::TidX: case S::TidY: case S::TidZ: return w.tid[u32(s) - u32(S::TidX)][l];
+  case S::NtidX: case S::NtidY: case S::NtidZ: return c.ntid[u32(s) - u32(S::NtidX)];
+  case S::CtaidX: case S::CtaidY: case S::CtaidZ: return c.ctaid[u32(s) - u32(S::CtaidX)];
+  case S::NctaidX: case S::NctaidY: case S::NctaidZ: return c.nctaid[u32(s) - u32(S::NctaidX)];
+  case S::LaneId: return l;
+  case S::WarpId: return w.index;
+  case S::NWarpId: return c.warpCount;
+  case S::SmId: return c.smid;
+  case S::NSmId: return c.nsmid;
+  case S::GridId: return c.gridId;
+  case S::LaneMaskEq: return 1u << l;
+  case S::LaneMaskLt: return (1u << l) - 1;
+  case S::LaneMaskLe: return l == 31 ? AllLanes : (2u << l) - 1;
+  case S::LaneMaskGt: return l == 31 ? 0 : u32(~((2u << l) - 1));
+  case S::LaneMaskGe: return u32(~((1u << l) - 1));
+  case S::Clock: return u32(clockOf(w));
+  case S::ClockHi: return clockOf(w) >> 32;
+  case S::Clock64: return clockOf(w);
+  case S::GlobalTimer: return globalTimer();
+  case S::GlobalTimerLo: return u32(globalTimer());
+  case S::GlobalTimerHi: return globalTimer() >> 32;
+  case S::DynamicShared: return c.dynamicSharedBytes;
+  case S::TotalShared: return c.sharedBytes;
+  case S::WarpSize: return 32;
+  default: return 0;
+  }
+}
+
+void specialRegister(Warp &w, const Inst &i) {
+  u8 *d = slot<u8>(w, i.dst);
+  for (Mask m = lanesOf(w, i); m; m &= m - 1) {
+    unsigned l = unsigned(__builtin_ctz(m));
+    u64 v = specialValue(w, l, SpecialRegister(i.aux));
+    memcpy(d + size_t(l) * i.width, &v, i.width);
+  }
+}
+
+} // namespace
+
+Handler warpHandler(const Inst &i) {
+  bool trans = i.mods >> ModKindShift & 1;
+  switch (i.kind) {
+  case Kind::Shfl: return shfl;
+  case Kind::Vote: return vote;
+  case Kind::Match: return i.type == Type::B64 ? match<u64> : match<u32>;
+  case Kind::Redux: return redux;
+  case Kind::ActiveMask: return activeMask;
+  case Kind::Elect: return elect;
+  case Kind::WarpSync: return warpSync;
+  case Kind::LdMatrix: return trans ? ldMatrix<true> : ldMatrix<false>;
+  case Kind::StMatrix: return trans ? stMatrix<true> : stMatrix<false>;
+  case Kind::MovMatrix: return movMatrix;
+  case Kind::CpAsync: return cpAsync;
+  case Kind::CpAsyncCommit: return cpAsyncCommit;
+  case Kind::CpAsyncWait: return cpAsyncWait;
+  case Kind::SpecialReg: return specialRegister;
+  default: return nullptr;
+  }
+}
+
+} // namespace dlc::vcuda::exec::DLC_CORE

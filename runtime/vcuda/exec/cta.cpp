@@ -1,0 +1,253 @@
+// A CTA: its warps take turns; barriers; deadlocks.
+#include "runtime/vcuda/exec/checks.h"
+#include "runtime/vcuda/exec/run.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace dlc::vcuda;
+using namespace dlc::vcuda::exec;
+
+namespace {
+
+WarpRun &full(Warp &warp) { return static_cast<WarpRun &>(warp); }
+
+void startWarp(CtaRun &cta, WarpRun &w, uint32_t index) {
+  Launch &launch = *cta.launch;
+  static_cast<Warp &>(w) = Warp();
+  w.run = w.run;
+  w.cta = &cta;
+  w.index = index;
+  w.blockCounts = cta.worker->blockCounts.data();
+  w.threads = std::min(32u, launch.threadsPerCta - index * 32);
+  w.live = w.threads == 32 ? ~0u : (1u << w.threads) - 1;
+  w.active = w.live;
+  for (uint32_t l = 0; l < 32; ++l) {
+    uint32_t t = index * 32 + l;
+    w.tid[0][l] = uint16_t(t % cta.ntid[0]);
+    w.tid[1][l] = uint16_t(t / cta.ntid[0] % cta.ntid[1]);
+    w.tid[2][l] = uint16_t(t / cta.ntid[0] / cta.ntid[1]);
+  }
+  w.splits.clear();
+  w.entries.clear();
+  w.copies.clear();
+  std::memset(w.commits, 0, sizeof w.commits);
+  w.lastSpins = w.stuckSlices = 0;
+  w.slices = 0;
+  w.freeFrames.clear();
+  for (uint32_t f = 0; f < w.frames.size(); ++f) w.freeFrames.push_back(uint32_t(w.frames.size()) - 1 - f);
+  uint32_t stride = launch.function->localBytes;
+  w.localStride = stride;
+  w.localMemory.assign(size_t(stride) * 32 + 64, 0xff);
+  w.local = w.localMemory.data() + (-reinterpret_cast<uintptr_t>(w.localMemory.data()) & 63);
+  if (cta.checks) {
+    w.localShadow.assign(size_t(stride) * 32, ByteUninitialised);
+    w.localState = w.localShadow.data();
+  }
+  w.frame = makeFrame(w, launch.functionIndex, nullptr, 0);
+  w.r = w.frame->registers;
+  w.pc = launch.instructions + launch.function->entry;
+  w.budget = 0;
+}
+
+/// Threads that the barrier still waits for are gone or counted.
+bool isComplete(const CtaRun &cta, const BarrierState &b) {
+  if (!b.inUse) return false;
+  return b.expected ? b.arrivedThreads >= b.expected : b.arrivedThreads >= cta.liveThreads();
+}
+
+} // namespace
+
+void CtaRun::start(Launch &newLaunch, Worker &newWorker, uint64_t newNumber) {
+  static_cast<Cta &>(*this) = Cta();
+  launch = &newLaunch;
+  worker = &newWorker;
+  number = newNumber;
+  run = this;
+  const GlobalMemory &memory = *launch->memory;
+  globalBase = memory.base;
+  globalSize = memory.size;
+  globalBytes = memory.bytes;
+  globalState = memory.state;
+  globalWriters = memory.writers;
+  checks = launch->options.checks != Checks::Off;
+  counting = launch->options.counters;
+  writerTag = (launch->config.launchNumber & 0xffffff) << 40 | (number & 0xffffffff) << 8;
+  const LaunchConfig &config = launch->config;
+  nctaid[0] = config.grid.x, nctaid[1] = config.grid.y, nctaid[2] = config.grid.z;
+  ntid[0] = config.block.x, ntid[1] = config.block.y, ntid[2] = config.block.z;
+  ctaid[0] = uint32_t(number % config.grid.x);
+  ctaid[1] = uint32_t(number / config.grid.x % config.grid.y);
+  ctaid[2] = uint32_t(number / config.grid.x / config.grid.y);
+  nsmid = launch->limits.smCount;
+  smid = uint32_t(number % std::max(1u, nsmid));
+  gridId = config.launchNumber;
+  sharedBytes = launch->sharedBytes;
+  dynamicSharedBytes = config.dynamicSharedBytes;
+  params = launch->parameters.data();
+  paramBytes = uint32_t(launch->kernel->parameterBytes);
+  constantBank = launch->instance->constantBank;
+  constantBytes = launch->instance->module->constantBankBytes;
+  operands = launch->code->operands.data();
+  code = launch->instructions;
+  warpCount = launch->warpsPerCta;
+  sharedMemory.assign(sharedBytes + 64, 0xff);
+  shared = sharedMemory.data() + (-reinterpret_cast<uintptr_t>(sharedMemory.data()) & 63);
+  if (checks) {
+    sharedBytesState.assign(sharedBytes, ByteUninitialised);
+    sharedState = sharedBytesState.data();
+  }
+  for (BarrierState &b : barriers) b = BarrierState();
+  printed.clear();
+  random = launch->options.schedule.seed * 0x9e3779b97f4a7c15 + number;
+  while (warps.size() < warpCount) {
+    warps.push_back(std::make_unique<WarpRun>());
+    warps.back()->run = this;
+  }
+  for (uint32_t i = 0; i < warpCount; ++i) startWarp(*this, *warps[i], i);
+  startShadow(*this);
+}
+
+uint32_t CtaRun::liveThreads() const {
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < warpCount; ++i) count += uint32_t(__builtin_popcount(warps[i]->live));
+  return count;
+}
+
+CtaRun::Outcome CtaRun::advance() {
+  std::vector<uint32_t> order(warpCount);
+  for (uint32_t i = 0; i < warpCount; ++i) order[i] = i;
+  Schedule schedule = launch->options.schedule;
+  if (schedule.kind == Schedule::Reverse) std::reverse(order.begin(), order.end());
+  auto interpret = launch->level->interpret;
+  for (;;) {
+    if (schedule.kind == Schedule::Random) {
+      for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[nextRandom(random) % i]);
+    }
+    bool ran = false, progressed = false, done = true;
+    for (uint32_t i : order) {
+      WarpRun &w = *warps[i];
+      if (w.isDone() || !w.isRunnable()) {
+        done = done && w.isDone();
+        continue;
+      }
+      done = false;
+      ran = true;
+      uint32_t spins = w.spins;
+      if (!w.active) runNext(w);
+      w.stop = false;
+      if (w.budget <= 0) giveWay(w), w.stop = false;
+      interpret(w);
+      if (launch->stopped) return Outcome::Stopped;
+      progressed = progressed || w.isDone() || !w.isRunnable() || w.spins == spins;
+    }
+    if (done) return Outcome::Finished;
+    if (!ran) {
+      launch->stop(number, LaunchResult::Deadlock, "CTA " + std::to_string(number) + " cannot go on: " + describeWaiting());
+      return Outcome::Stopped;
+    }
+    if (!progressed) return Outcome::GaveWay;
+  }
+}
+
+std::string CtaRun::describeWaiting() const {
+  std::string text;
+  for (uint32_t i = 0; i < warpCount; ++i) {
+    for (const Split &s : warps[i]->splits) {
+      if (!text.empty()) text += "; ";
+      text += "warp " + std::to_string(i) + " waits at line " + std::to_string((s.pc - (s.state == Split::AtBarrier))->line);
+      if (s.state == Split::AtBarrier) {
+        const BarrierState &b = barriers[s.barrier];
+        text += " for barrier " + std::to_string(s.barrier) + " (" + std::to_string(b.arrivedThreads) + " of " +
+                std::to_string(b.expected ? b.expected : liveThreads()) + " threads are there)";
+      } else {
+        text += " for other lanes of its warp";
+      }
+      if (text.size() > 600) return text + " ...";
+    }
+  }
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Barriers
+//===----------------------------------------------------------------------===//
+
+void exec::arriveAtBarrier(Warp &warp, const Inst &inst, Mask mask) {
+  WarpRun &w = full(warp);
+  CtaRun &cta = *w.run;
+  ++w.counters.barriers;
+  unsigned first = unsigned(__builtin_ctz(mask));
+  uint32_t id = reinterpret_cast<const uint32_t *>(w.r + inst.a)[first];
+  uint32_t count = inst.b == NoOperand ? 0 : reinterpret_cast<const uint32_t *>(w.r + inst.b)[first];
+  if (id >= 16 || (inst.b != NoOperand && (count == 0 || count % 32))) {
+    stopLaunch(w, inst, LaunchResult::IllegalInstruction, id >= 16 ? "barrier number is above 15" : "thread count of a barrier is no multiple of 32");
+    return;
+  }
+  if ((inst.mods & ModAligned) && mask != w.live)
+    reportLanes(w, inst, "divergent-barrier", w.live & ~mask, "lanes of the warp are missing at the barrier");
+  uint32_t mode = inst.mods >> ModKindShift & 7;
+  BarrierState &b = cta.barriers[id];
+  if (b.inUse && b.expected != count)
+    reportLanes(w, inst, "barrier-count", mask, "arrives with another thread count than the threads before it");
+  if (!b.inUse) b = BarrierState();
+  b.inUse = true;
+  b.expected = count;
+  b.arrivedThreads += count && mask == w.live ? 32 : uint32_t(__builtin_popcount(mask));
+  barrierArrive(w, b);
+  if (inst.kind == Kind::BarRed) {
+    Mask p = *reinterpret_cast<const Mask *>(w.r + inst.c);
+    if (inst.mods >> 20 & 1) p = ~p;
+    p &= mask;
+    b.popc += uint32_t(__builtin_popcount(p));
+    b.all = b.all && p == mask;
+    b.any = b.any || p;
+  }
+  if (mode != 1) {
+    Split s;
+    s.state = Split::AtBarrier;
+    s.pc = w.pc;
+    s.mask = mask;
+    s.entry = w.entry;
+    s.frame = w.frame;
+    s.barrier = id;
+    s.reduction = inst.kind == Kind::BarRed ? &inst : nullptr;
+    park(w, s);
+  }
+  if (isComplete(cta, b)) cta.releaseBarrier(id);
+}
+
+void CtaRun::releaseBarrier(uint32_t id) {
+  BarrierState &b = barriers[id];
+  for (uint32_t i = 0; i < warpCount; ++i) {
+    WarpRun &w = *warps[i];
+    bool waited = false;
+    for (Split &s : w.splits) {
+      if (s.state != Split::AtBarrier || s.barrier != id) continue;
+      s.state = Split::Runnable;
+      waited = true;
+      if (!s.reduction) continue;
+      const Inst &inst = *s.reduction;
+      uint32_t mode = inst.mods >> ModKindShift & 7;
+      if (mode == 2) {
+        uint32_t *d = reinterpret_cast<uint32_t *>(s.frame->registers + inst.dst);
+        for (Mask m = s.mask; m; m &= m - 1) d[__builtin_ctz(m)] = b.popc;
+      } else {
+        Mask &p = *reinterpret_cast<Mask *>(s.frame->registers + inst.dst);
+        p = (p & ~s.mask) | ((mode == 3 ? b.all : b.any) ? s.mask : 0);
+      }
+    }
+    if (waited) barrierLeave(w, b);
+  }
+  b.inUse = false;
+}
+
+void CtaRun::completeBarriers() {
+  for (uint32_t id = 0; id < 16; ++id) {
+    bool someoneWaits = false;
+    for (uint32_t i = 0; i < warpCount; ++i) {
+      for (const Split &s : warps[i]->splits) someoneWaits = someoneWaits || (s.state == Split::AtBarrier && s.barrier == id);
+    }
+    if (someoneWaits && isComplete(*this, barriers[id])) releaseBarrier(id);
+  }
+}

@@ -1,0 +1,298 @@
+// Loads, stores, atomics, addresses, matrix loads and asynchronous copies (PTX ISA 9.7.9).
+#include "runtime/vcuda/exec/decode/decoder.h"
+
+#include <algorithm>
+
+using namespace dlc::vcuda;
+using namespace dlc::vcuda::exec;
+using ptx::typeBytes;
+
+bool Decoder::takeSpace(Space &space) {
+  static constexpr std::pair<std::string_view, Space> names[] = {
+      {"global", Space::Global}, {"shared", Space::Shared}, {"shared::cta", Space::Shared}, {"local", Space::Local},
+      {"const", Space::Constant}, {"param", Space::Param}, {"param::entry", Space::Param}, {"param::func", Space::Param}};
+  for (auto [name, value] : names) {
+    if (take(name)) {
+      space = value;
+      return true;
+    }
+  }
+  space = Space::Generic;
+  return false;
+}
+
+/// Cache operators and hints change speed, never results.
+void Decoder::takeCacheHints() {
+  for (std::string_view hint : {"ca", "cg", "cs", "lu", "cv", "wb", "wt"}) take(hint);
+  while (takePrefixed("L1::") || takePrefixed("L2::")) {
+  }
+}
+
+/// Binds field A and Inst::imm. Parameters of device functions and of calls live in the frame, in local memory.
+bool Decoder::address(const Operand &o, Space &space) {
+  if (o.kind != Operand::Address) return failOperands();
+  bool frame = o.symbol.kind == Symbol::FrameVariable || (o.hasReg && !function->isKernel);
+  if (space == Space::Param && frame) space = Space::Local;
+  last().space = space;
+  last().width2 = 8;
+  if (o.hasReg) {
+    unsigned width = widthOf(o);
+    width = virtuals[o.reg].width;
+    bool narrowOk = space != Space::Generic && space != Space::Global;
+    if (width != 8 && !(width == 4 && narrowOk)) return fail("address register of '" + opcodeText() + "' has the wrong width");
+    last().width2 = uint8_t(width);
+    last().imm = o.offset;
+    return bind(Field::A, o.reg, Role::Use);
+  }
+  if (o.symbol.kind == Symbol::None) return bind(Field::A, constant(uint64_t(o.offset), 8), Role::Use);
+  bool matches = false;
+  switch (o.symbol.kind) {
+  case Symbol::ModuleVariable: {
+    bool isConstant = syntax.variables[o.symbol.index].space == VariableInfo::Constant;
+    matches = isConstant ? space == Space::Constant : space == Space::Global || space == Space::Generic;
+    break;
+  }
+  case Symbol::SharedVariable: matches = space == Space::Shared; break;
+  case Symbol::FrameVariable: matches = space == Space::Local; break;
+  case Symbol::KernelParameter: matches = space == Space::Param; break;
+  default: break;
+  }
+  if (!matches) return fail("'" + std::string(o.text) + "' is not in the state space of '" + opcodeText() + "'");
+  std::optional<uint32_t> id = symbolAddress(o, 8);
+  return id && bind(Field::A, *id, Role::Use);
+}
+
+namespace {
+
+/// The memory model's words on a load or store; `strong` ones may be waited for by a loop.
+struct Semantics {
+  bool strong = false, valid = true;
+};
+
+bool dataType(Type type) {
+  return type != Type::None && type != Type::Pred && type != Type::B128 && type != Type::F16x2 && type != Type::BF16x2 &&
+         type < Type::TF32;
+}
+
+} // namespace
+
+bool Decoder::load() {
+  bool strong = false, acquire = false;
+  if (take("volatile") || take("relaxed") || take("mmio")) strong = true;
+  if (take("acquire")) strong = acquire = true;
+  take("weak");
+  for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) take(scope);
+  Space space;
+  takeSpace(space);
+  bool nc = take("nc") || statement->opcode == "ldu";
+  takeCacheHints();
+  take("unified");
+  unsigned count = take("v2") ? 2 : take("v4") ? 4 : take("v8") ? 8 : 1;
+  Type type = takeType();
+  if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
+  if (operandCount() != 2 && operandCount() != 3) return failOperands();
+  Inst &inst = emit(Kind::Ld, type);
+  inst.mods = (strong ? ModVolatile : 0) | (nc ? ModNonCoherent : 0);
+  if (!address(operand(1), space)) return false;
+  if (!vectorOperand(operand(0), type, count, Role::Def)) return false;
+  const Operand &first = operand(0).kind == Operand::Vector ? operand(0).elements[0] : operand(0);
+  unsigned width = std::max(2u, typeBytes(type));
+  auto widen = [&](const Operand &o) { width = std::max(width, widthOf(o)); };
+  widen(first);
+  if (operand(0).kind == Operand::Vector) {
+    for (const Operand &e : operand(0).elements) widen(e);
+    for (const Operand &e : operand(0).elements) {
+      if (e.kind == Operand::Reg && widthOf(e) != width) return failOperands();
+    }
+  }
+  last().width = uint8_t(width);
+  if (space == Space::Shared)
+    code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type) * count);
+  if (space == Space::Generic)
+    code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type) * count);
+  return true;
+}
+
+bool Decoder::store() {
+  bool strong = false;
+  if (take("volatile") || take("relaxed") || take("release") || take("mmio")) strong = true;
+  take("weak");
+  for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) take(scope);
+  Space space;
+  takeSpace(space);
+  if (space == Space::Constant) return fail("constant memory cannot be stored to");
+  takeCacheHints();
+  unsigned count = take("v2") ? 2 : take("v4") ? 4 : take("v8") ? 8 : 1;
+  Type type = takeType();
+  if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
+  if (operandCount() != 2 && operandCount() != 3) return failOperands();
+  emit(Kind::St, type).mods = strong ? ModVolatile : 0;
+  if (!address(operand(0), space)) return false;
+  if (space == Space::Param) return fail("kernel parameters cannot be stored to");
+  if (!vectorOperand(operand(1), type, count, Role::Use)) return false;
+  unsigned width = 0;
+  auto check = [&](const Operand &e) {
+    unsigned w = e.kind == Operand::Reg ? widthOf(e) : std::max(2u, typeBytes(type));
+    if (width != 0 && w != width) return false;
+    width = w;
+    return true;
+  };
+  bool ok = true;
+  if (operand(1).kind == Operand::Vector) {
+    for (const Operand &e : operand(1).elements) ok = check(e) && ok;
+  } else {
+    ok = check(operand(1));
+  }
+  last().width = uint8_t(width);
+  if (space == Space::Shared || space == Space::Generic)
+    code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type) * count);
+  return ok || failOperands();
+}
+
+/// atom and red: operation in bits 16-19.
+bool Decoder::atom() {
+  static constexpr std::pair<std::string_view, AtomOp> names[] = {
+      {"exch", AtomOp::Exch}, {"cas", AtomOp::Cas}, {"add", AtomOp::Add}, {"inc", AtomOp::Inc}, {"dec", AtomOp::Dec},
+      {"min", AtomOp::Min},   {"max", AtomOp::Max}, {"and", AtomOp::And}, {"or", AtomOp::Or},   {"xor", AtomOp::Xor}};
+  bool returns = statement->opcode == "atom";
+  for (std::string_view sem : {"relaxed", "acquire", "release", "acq_rel"}) take(sem);
+  for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) take(scope);
+  Space space;
+  takeSpace(space);
+  takeCacheHints();
+  take("noftz");
+  std::optional<AtomOp> op;
+  for (auto [name, value] : names) {
+    if (!op && take(name)) op = value;
+  }
+  Type type = takeType();
+  if (!op || !(space == Space::Generic || space == Space::Global || space == Space::Shared))
+    return fail("'" + opcodeText() + "' is not supported");
+  bool cas = *op == AtomOp::Cas;
+  size_t sources = cas ? 2 : 1, shift = returns ? 1 : 0;
+  if (operandCount() < 1 + sources + shift || operandCount() > 2 + sources + shift) return failOperands();
+  Inst &inst = emit(returns ? Kind::Atom : Kind::Red, type);
+  inst.mods = uint32_t(*op) << ModKindShift | (returns ? ModReturns : 0);
+  inst.width = uint8_t(typeBytes(type));
+  if (!address(operand(shift), space)) return false;
+  if (space != Space::Global) code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type));
+  return (!returns || dst(operand(0), type)) && src(Field::B, operand(shift + 1), type) &&
+         (!cas || src(Field::C, operand(shift + 2), type));
+}
+
+bool Decoder::cvta() {
+  bool to = take("to");
+  Space space;
+  if (!takeSpace(space)) return failOperands();
+  Type type = takeType();
+  if (type != Type::U64 || operandCount() != 2) return fail("'" + opcodeText() + "' is not supported");
+  const Operand &from = operand(1);
+  if (space == Space::Param && (!function->isKernel || from.symbol.kind == Symbol::FrameVariable)) space = Space::Local;
+  emit(to ? Kind::FromGeneric : Kind::ToGeneric, type).space = space;
+  return dst(operand(0), type) && src(Field::A, from, type);
+}
+
+bool Decoder::isspace() {
+  Space space;
+  if (!takeSpace(space) || operandCount() != 2) return failOperands();
+  emit(Kind::IsSpace, Type::Pred).space = space;
+  return dst(operand(0), Type::Pred) && src(Field::A, operand(1), Type::U64);
+}
+
+bool Decoder::ldmatrix() {
+  if (!take("sync") || !take("aligned") || !take("m8n8")) return fail("'" + opcodeText() + "' is not supported");
+  unsigned count = take("x4") ? 4 : take("x2") ? 2 : take("x1") ? 1 : 0;
+  bool trans = take("trans");
+  Space space;
+  takeSpace(space);
+  if (count == 0 || takeType() != Type::B16 || operandCount() != 2 ||
+      (space != Space::Shared && space != Space::Generic))
+    return failOperands();
+  Inst &inst = emit(Kind::LdMatrix, Type::B32);
+  inst.mods = ModAligned | (trans ? 1u << ModKindShift : 0);
+  return address(operand(1), space) && vectorOperand(operand(0), Type::B32, count, Role::Def);
+}
+
+bool Decoder::stmatrix() {
+  if (!take("sync") || !take("aligned") || !take("m8n8")) return fail("'" + opcodeText() + "' is not supported");
+  unsigned count = take("x4") ? 4 : take("x2") ? 2 : take("x1") ? 1 : 0;
+  bool trans = take("trans");
+  Space space;
+  takeSpace(space);
+  if (count == 0 || takeType() != Type::B16 || operandCount() != 2 ||
+      (space != Space::Shared && space != Space::Generic))
+    return failOperands();
+  Inst &inst = emit(Kind::StMatrix, Type::B32);
+  inst.mods = ModAligned | (trans ? 1u << ModKindShift : 0);
+  code.smallestSharedAccess = std::min(code.smallestSharedAccess, trans ? 2u : 4u);
+  return address(operand(0), space) && vectorOperand(operand(1), Type::B32, count, Role::Use);
+}
+
+/// cp.async: A = shared address, B = global address (offset in Inst::aux's first pool entries), bytes in count of Inst::width,
+/// C = source bytes. The offsets stand in the pool: [0] shared, [1] global low, [2] global high.
+bool Decoder::cpAsync() {
+  take("async");
+  if (take("commit_group")) {
+    emit(Kind::CpAsyncCommit, Type::None);
+    return operandCount() == 0 || failOperands();
+  }
+  bool all = take("wait_all");
+  if (all || take("wait_group")) {
+    if (operandCount() != (all ? 0u : 1u) || (!all && operand(0).kind != Operand::Integer)) return failOperands();
+    Inst &inst = emit(Kind::CpAsyncWait, Type::None);
+    inst.mods = all ? 1u << ModKindShift : 0;
+    inst.imm = all ? 0 : int64_t(std::min<uint64_t>(operand(0).bits, 1u << 20));
+    return true;
+  }
+  bool ca = take("ca");
+  if (!ca && !take("cg")) return fail("'" + opcodeText() + "' is not supported");
+  if ((!take("shared") && !take("shared::cta")) || !take("global")) return failOperands();
+  while (takePrefixed("L2::")) {
+  }
+  if (operandCount() < 3 || operandCount() > 5 || operand(2).kind != Operand::Integer) return failOperands();
+  uint64_t bytes = operand(2).bits;
+  if (bytes != 16 && !(ca && (bytes == 4 || bytes == 8))) return fail("'" + opcodeText() + "' cannot copy " + std::to_string(bytes) + " bytes");
+  emit(Kind::CpAsync, Type::None);
+  const Operand &to = operand(0), &from = operand(1);
+  Space shared = Space::Shared, global = Space::Global;
+  if (!address(from, global)) return false;
+  // The first address moves to field B.
+  references.back().field = Field::B;
+  int64_t offset = last().imm;
+  last().imm = 0;
+  if (!address(to, shared)) return false;
+  last().width = uint8_t(bytes);
+  poolRaw(uint32_t(uint64_t(offset)));
+  poolRaw(uint32_t(uint64_t(offset) >> 32));
+  code.smallestSharedAccess = std::min(code.smallestSharedAccess, uint32_t(bytes));
+  if (operandCount() == 3) return true;
+  const Operand &size = operand(3);
+  bool predicate = size.kind == Operand::Reg && function->registers[size.reg].type == Type::Pred;
+  bool policy = size.kind == Operand::Reg && widthOf(size) == 8;
+  if (policy) return operandCount() == 4 || failOperands();
+  if (predicate) last().mods |= 1u << ModKindShift;
+  return src(Field::C, size, predicate ? Type::Pred : Type::U32);
+}
+
+/// Prefetches and cache hints have no effect on results; their addresses need not be valid.
+bool Decoder::prefetch() {
+  if (statement->opcode == "createpolicy") {
+    modifiers.clear();
+    if (operandCount() < 1) return failOperands();
+    emit(Kind::Mov, Type::B64);
+    return dst(operand(0), Type::B64) && bind(Field::A, constant(0, 8), Role::Use);
+  }
+  take("global");
+  take("local");
+  takePrefixed("L1");
+  while (takePrefixed("L2")) {
+  }
+  emit(Kind::Nop, Type::None);
+  return operandCount() >= 1;
+}
+
+bool Decoder::fence() {
+  for (std::string_view word : {"sc", "acq_rel", "acquire", "release", "cta", "cluster", "gpu", "gl", "sys"}) take(word);
+  emit(Kind::Fence, Type::None);
+  return operandCount() == 0 || failOperands();
+}

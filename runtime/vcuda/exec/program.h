@@ -1,0 +1,81 @@
+//===- program.h - decoded modules -----------------------------*- C++ -*-===//
+#ifndef DLC_RUNTIME_VCUDA_EXEC_PROGRAM_H
+#define DLC_RUNTIME_VCUDA_EXEC_PROGRAM_H
+
+#include "runtime/vcuda/exec/state.h"
+
+#include <mutex>
+
+namespace dlc::vcuda::exec {
+
+/// A slot that is filled when a window is made.
+struct ConstantSlot {
+  enum Kind : uint8_t {
+    Literal,       ///< value
+    GlobalAddress, ///< of module variable `index`
+    FrameAddress,  ///< frame's base + value
+    DynamicShared, ///< first byte behind the kernel's static shared memory, aligned to `index`
+  } kind = Literal;
+  uint8_t width = 4; ///< 2, 4 or 8
+  uint32_t index = 0;
+  uint64_t value = 0; ///< literal or addend
+  uint32_t slot = 0;
+};
+
+/// A straight run of instructions; instruction counts are kept by block.
+struct BlockInfo {
+  uint32_t first = 0, end = 0;
+};
+
+struct CodeFunction {
+  std::string name;
+  uint32_t entry = 0;         ///< index of the first instruction
+  uint32_t windowBytes = 0;
+  uint32_t frameBytes = 0;
+  std::vector<ConstantSlot> constants;
+  std::vector<uint32_t> parameters, results;            ///< offsets of frame variables
+  std::vector<uint32_t> parameterBytes, resultBytes;
+  bool isKernel = false;
+  bool hasBody = false;
+  uint32_t localBytes = 0;    ///< per thread, with what it calls (recursion adds a fixed allowance)
+  int32_t kernelIndex = -1;
+};
+
+struct SourceLine {
+  uint32_t file = 0, line = 0;
+};
+
+/// What a call passes: frame variables of caller and callee are copied by lane.
+struct CallSite {
+  int32_t function = -1;               ///< or the register in Inst::a holds its address
+  std::vector<uint32_t> arguments, results; ///< offsets of the caller's frame variables
+  std::vector<uint32_t> argumentBytes, resultBytes;
+};
+
+struct Code {
+  std::vector<Inst> instructions;
+  std::vector<uint32_t> operands;
+  std::vector<CodeFunction> functions;
+  std::vector<BlockInfo> blocks;
+  std::vector<SourceLine> sources;
+  std::vector<CallSite> calls;
+  std::vector<std::vector<uint32_t>> branchTables; ///< instruction indices
+  std::vector<std::string> files;
+  uint32_t smallestSharedAccess = 16;
+};
+
+} // namespace dlc::vcuda::exec
+
+namespace dlc::vcuda {
+
+/// The decoded form behind Module::program. `code` is bound to handlers of one host level on first use.
+struct Program {
+  exec::Code code;
+  mutable std::mutex mutex;
+  mutable std::vector<exec::Inst> bound[4]; ///< by HostLevel
+  const exec::Inst *instructionsFor(HostLevel level) const;
+};
+
+} // namespace dlc::vcuda
+
+#endif

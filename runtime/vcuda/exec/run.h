@@ -1,0 +1,171 @@
+//===- run.h - a grid in execution -----------------------------*- C++ -*-===//
+//
+// Launch: what all host threads share. Worker: one host thread's own counters and findings, merged at the end. CtaRun and
+// WarpRun: the rest of the state behind Cta and Warp.
+//
+// Lanes of a warp that went apart are kept as splits. Where a branch diverges, an entry remembers the instruction at which its
+// lanes meet again and who is still to come; a split that gets there waits in the entry until all have come or exited. This
+// keeps warps together as the hardware's convergence barriers do, and every split makes progress, so that spin loops end.
+//
+//===----------------------------------------------------------------------===//
+#ifndef DLC_RUNTIME_VCUDA_EXEC_RUN_H
+#define DLC_RUNTIME_VCUDA_EXEC_RUN_H
+
+#include "runtime/vcuda/exec/levels.h"
+#include "runtime/vcuda/exec/program.h"
+#include "runtime/vcuda/exec/services.h"
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+
+namespace dlc::vcuda::exec {
+
+struct Split {
+  enum State : uint8_t { Runnable, AtBarrier, WaitingForMembers } state = Runnable;
+  const Inst *pc = nullptr;
+  Mask mask = 0;
+  int32_t entry = -1;
+  Frame *frame = nullptr;
+  uint32_t barrier = 0;
+  const Inst *reduction = nullptr; ///< bar.red that the split waits in
+  Mask members = 0;
+};
+
+struct Entry {
+  const Inst *pc = nullptr;
+  Frame *frame = nullptr;
+  Mask pending = 0, arrived = 0;
+  int32_t parent = -1;
+  bool used = false;
+};
+
+/// cp.async of some lanes, in flight.
+struct PendingCopy {
+  Mask mask = 0;
+  uint32_t bytes = 0;
+  uint32_t group = 0; ///< number of commits of these lanes before the copy
+  const Inst *inst = nullptr;
+  AsyncCopy copy;
+};
+
+struct CtaRun;
+
+struct WarpRun : Warp {
+  CtaRun *run = nullptr;
+  std::vector<Split> splits; ///< all lanes that live and are neither running nor waiting in an entry
+  std::vector<Entry> entries;
+  std::vector<std::unique_ptr<Frame>> frames;
+  std::vector<std::vector<uint8_t>> windows; ///< register windows of frames[i]
+  std::vector<uint32_t> freeFrames;
+  std::vector<uint8_t> localMemory, localShadow;
+  std::vector<PendingCopy> copies;
+  uint32_t commits[32] = {};
+  uint32_t lastSpins = 0, stuckSlices = 0;
+  uint64_t slices = 0;
+  bool isDone() const { return live == 0; }
+  bool isRunnable() const;
+};
+
+struct BarrierState {
+  uint32_t arrivedThreads = 0;
+  uint32_t expected = 0; ///< threads, 0 = all of the CTA
+  bool inUse = false;
+  uint32_t popc = 0;
+  bool all = true, any = false;
+  std::vector<uint32_t> clock; ///< join of the arrivers' vector clocks
+};
+
+struct Launch;
+struct Worker;
+
+struct CtaRun : Cta {
+  Launch *launch = nullptr;
+  Worker *worker = nullptr;
+  uint64_t number = 0; ///< linear index in the grid
+  std::vector<std::unique_ptr<WarpRun>> warps;
+  std::vector<uint8_t> sharedMemory, sharedBytesState;
+  BarrierState barriers[16];
+  uint64_t random = 0;
+  std::shared_ptr<SharedShadow> shadowStorage; ///< kept from CTA to CTA
+  std::string printed;
+
+  void start(Launch &launch, Worker &worker, uint64_t number);
+  enum class Outcome { Finished, GaveWay, Stopped };
+  /// Runs until all warps are done, or no warp can go on without another CTA.
+  Outcome advance();
+  uint32_t liveThreads() const;
+  void completeBarriers();
+  void releaseBarrier(uint32_t id);
+  std::string describeWaiting() const;
+};
+
+/// First occurrence of a finding and how many there were.
+struct FindingRecord {
+  uint64_t cta = 0;
+  uint32_t thread = 0;
+  uint64_t count = 0;
+  Finding finding;
+};
+using FindingKey = std::pair<uint32_t, std::string>; ///< instruction, check
+
+struct Worker {
+  Launch *launch = nullptr;
+  std::vector<uint64_t> blockCounts;
+  WarpCounters warpCounters;
+  uint64_t sectorsRead = 0, sectorsWritten = 0, conflicts = 0, mmaFlops = 0, ctas = 0, warps = 0;
+  std::map<FindingKey, FindingRecord> findings;
+  std::map<uint32_t, LineCounters> lines; ///< by instruction
+  std::vector<std::unique_ptr<CtaRun>> pool;
+  std::map<uint64_t, std::string> printed;
+  struct TouchedPage {
+    uint64_t read[1024] = {}, written[1024] = {}; ///< one bit per byte of 64 KiB
+  };
+  std::map<uint64_t, std::unique_ptr<TouchedPage>> pages;
+  void run();
+};
+
+struct Launch {
+  const ModuleInstance *instance = nullptr;
+  const Code *code = nullptr;
+  const Inst *instructions = nullptr;
+  const CodeFunction *function = nullptr;
+  uint32_t functionIndex = 0;
+  const KernelInfo *kernel = nullptr;
+  LaunchConfig config;
+  GlobalMemory *memory = nullptr;
+  DeviceLimits limits;
+  Options options;
+  const CoreLevel *level = nullptr;
+  uint32_t sharedBytes = 0, threadsPerCta = 0, warpsPerCta = 0;
+  uint64_t ctaCount = 0;
+  std::vector<uint8_t> parameters;
+  std::atomic<uint64_t> nextCta{0};
+  std::atomic<bool> stopped{false};
+  std::mutex mutex; ///< of the result
+  LaunchResult result;
+  uint64_t stopCta = ~uint64_t(0);
+
+  uint64_t ctaAt(uint64_t position) const;
+  void stop(uint64_t cta, LaunchResult::Status status, std::string message);
+  uint64_t constantValue(const ConstantSlot &slot, uint32_t localBase) const;
+};
+
+/// Makes a register window of a function: constants filled, the rest zero.
+Frame *makeFrame(WarpRun &warp, uint32_t function, Frame *parent, uint32_t localBase);
+void freeFrame(WarpRun &warp, Frame *frame);
+/// Makes a runnable split the running one; without one the warp stops.
+void runNext(WarpRun &warp);
+/// Takes lanes out of the running split and puts them aside.
+void park(WarpRun &warp, const Split &split);
+Dim3 threadOf(const Warp &warp, unsigned lane);
+uint64_t nextRandom(uint64_t &state);
+
+/// Adds a finding of the running instruction; the first by CTA and thread is described.
+void addFinding(Warp &warp, const Inst &inst, const char *check, unsigned lane, std::string message,
+                const Inst *other = nullptr, std::string otherText = {});
+
+} // namespace dlc::vcuda::exec
+
+#endif
