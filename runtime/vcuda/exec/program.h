@@ -16,7 +16,7 @@ struct ConstantSlot {
     FrameAddress,  ///< frame's base + value
     DynamicShared, ///< first byte behind the kernel's static shared memory, aligned to `index`
   } kind = Literal;
-  uint8_t width = 4; ///< 2, 4 or 8
+  uint8_t width = 4; ///< 2, 4 or 8; 0 = a predicate
   uint32_t index = 0;
   uint64_t value = 0; ///< literal or addend
   uint32_t slot = 0;

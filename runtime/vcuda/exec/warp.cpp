@@ -317,6 +317,7 @@ Frame *exec::makeFrame(WarpRun &w, uint32_t function, Frame *parent, uint32_t lo
     if (slot.slot == NoOperand) continue;
     uint64_t value = w.run->launch->constantValue(slot, localBase);
     uint8_t *to = frame.registers + slot.slot;
+    if (slot.width == 0) std::memcpy(to, &value, sizeof(Mask));
     for (unsigned l = 0; l < 32; ++l) std::memcpy(to + l * slot.width, &value, slot.width);
   }
   return &frame;

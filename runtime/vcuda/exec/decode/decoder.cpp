@@ -110,7 +110,8 @@ uint32_t Decoder::constantSlot(ConstantSlot slot) {
 }
 
 uint32_t Decoder::constant(uint64_t value, unsigned width) {
-  if (width < 8) value &= (uint64_t(1) << (width * 8)) - 1;
+  if (width == 0) value = value ? ~uint64_t(0) : 0; // a predicate
+  else if (width < 8) value &= (uint64_t(1) << (width * 8)) - 1;
   auto [found, inserted] = literals.try_emplace({value, width}, 0);
   if (inserted) found->second = constantSlot({ConstantSlot::Literal, uint8_t(width), 0, value, 0});
   return found->second;
@@ -188,7 +189,8 @@ std::optional<uint32_t> Decoder::virtualFor(const Operand &o, Type type, Role ro
   }
   case Operand::Sink: return role == Role::Def ? std::optional(temporary(type == Type::Pred ? 0 : std::max(bytes, 2u))) : std::nullopt;
   case Operand::Integer:
-    if (role == Role::Def || type == Type::Pred) return std::nullopt;
+    if (role == Role::Def) return std::nullopt;
+    if (type == Type::Pred) return constant(o.bits, 0);
     if (type == Type::F32) return constant(std::bit_cast<uint32_t>(float(int64_t(o.bits))), 4);
     if (type == Type::F64) return constant(std::bit_cast<uint64_t>(double(int64_t(o.bits))), 8);
     return constant(o.bits, std::max(bytes, 2u));
