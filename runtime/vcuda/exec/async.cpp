@@ -1,5 +1,6 @@
-// cp.async: nothing moves until the copy is waited for. From issue on the destination holds 0xff bytes, marked as pending;
-// the source is read at the last moment that the program allows, when a wait completes the copy's group.
+// cp.async: nothing moves until the copy is waited for. From issue on the destination holds 0xff bytes,
+// marked as pending; the source is read at the last moment that the program allows, when a wait completes the
+// copy's group.
 #include "runtime/vcuda/exec/checks.h"
 
 #include <algorithm>
@@ -57,7 +58,8 @@ void finish(WarpRun &w, PendingCopy &p, Mask lanes) {
   for (Mask m = lanes & p.mask; m; m &= m - 1) {
     unsigned l = unsigned(__builtin_ctz(m));
     uint8_t *to = cta.shared + p.copy.shared[l];
-    std::memcpy(to, cta.globalBytes + (p.copy.sourceBytes[l] ? p.copy.global[l] - cta.globalBase : 0), p.copy.sourceBytes[l]);
+    std::memcpy(to, cta.globalBytes + (p.copy.sourceBytes[l] ? p.copy.global[l] - cta.globalBase : 0),
+                p.copy.sourceBytes[l]);
     std::memset(to + p.copy.sourceBytes[l], 0, p.bytes - p.copy.sourceBytes[l]);
     if (!cta.checks) continue;
     std::memset(cta.sharedState + p.copy.shared[l], ByteReady, p.bytes);
@@ -123,6 +125,7 @@ void exec::waitForCopies(Warp &warp, const Inst &, Mask mask, uint32_t allowed, 
     }
     finish(w, p, lanes);
   }
-  w.copies.erase(std::remove_if(w.copies.begin(), w.copies.end(), [](const PendingCopy &p) { return p.mask == 0; }),
-                 w.copies.end());
+  w.copies.erase(
+      std::remove_if(w.copies.begin(), w.copies.end(), [](const PendingCopy &p) { return p.mask == 0; }),
+      w.copies.end());
 }

@@ -14,12 +14,12 @@ struct Record {
 
 struct SharedShadow {
   uint32_t warps = 0, granules = 0, granule = 4;
-  uint32_t now = 0;               ///< clocks of a new CTA start here
-  std::vector<uint32_t> clocks;   ///< C[w][v]
-  std::vector<Record> writes;     ///< by granule
-  std::vector<uint8_t> writer;    ///< warp of the last write
-  std::vector<uint8_t> atomics;   ///< the last write was atomic
-  std::vector<Record> reads;      ///< by warp, then granule
+  uint32_t now = 0;             ///< clocks of a new CTA start here
+  std::vector<uint32_t> clocks; ///< C[w][v]
+  std::vector<Record> writes;   ///< by granule
+  std::vector<uint8_t> writer;  ///< warp of the last write
+  std::vector<uint8_t> atomics; ///< the last write was atomic
+  std::vector<Record> reads;    ///< by warp, then granule
 };
 
 } // namespace dlc::vcuda::exec
@@ -29,15 +29,17 @@ namespace {
 WarpRun &full(Warp &warp) { return static_cast<WarpRun &>(warp); }
 
 std::string warpText(uint32_t other) {
-  return "warp " + std::to_string(other) + " (threads " + std::to_string(other * 32) + "-" + std::to_string(other * 32 + 31) + ")";
+  return "warp " + std::to_string(other) + " (threads " + std::to_string(other * 32) + "-" +
+         std::to_string(other * 32 + 31) + ")";
 }
 
-void reportRace(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t other, const Record &record,
-                const char *what) {
+void reportRace(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t other,
+                const Record &record, const char *what) {
   const Inst *otherInst = w.cta->code + record.inst;
   addFinding(w, inst, "shared-race", lane,
-             std::string(what) + " at shared byte " + std::to_string(offset) + " without a barrier in between", otherInst,
-             warpText(other));
+             std::string(what) + " at shared byte " + std::to_string(offset) +
+                 " without a barrier in between",
+             otherInst, warpText(other));
 }
 
 } // namespace
@@ -98,7 +100,8 @@ void exec::recordSharedRead(Warp &w, const Inst &inst, unsigned lane, uint32_t o
   }
 }
 
-void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes, bool atomic) {
+void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes,
+                             bool atomic) {
   SharedShadow &s = *w.cta->shadow;
   const uint32_t *mine = &s.clocks[size_t(w.index) * s.warps];
   uint32_t first = offset / s.granule, last = (offset + bytes - 1) / s.granule;
@@ -134,7 +137,8 @@ bool allReady(const uint8_t *state, uint32_t bytes) {
 
 } // namespace
 
-Mask exec::checkShared(Warp &w, const Inst &inst, Mask mask, const uint32_t *offsets, uint32_t bytes, Access access) {
+Mask exec::checkShared(Warp &w, const Inst &inst, Mask mask, const uint32_t *offsets, uint32_t bytes,
+                       Access access) {
   CtaRun &cta = *full(w).run;
   Mask good = mask;
   for (Mask m = mask; m; m &= m - 1) {
@@ -151,18 +155,23 @@ Mask exec::checkShared(Warp &w, const Inst &inst, Mask mask, const uint32_t *off
     if (access != Access::Write && !allReady(state, bytes)) [[unlikely]] {
       bool pending = std::find(state, state + bytes, SharedPending) != state + bytes;
       addFinding(w, inst, pending ? "async-pending" : "uninitialised-read", l,
-                 pending ? "reads shared byte " + std::to_string(at) + ", which a cp.async has not been waited for to write"
-                         : "reads " + std::to_string(bytes) + " bytes at shared byte " + std::to_string(at) + " that were never written");
+                 pending ? "reads shared byte " + std::to_string(at) +
+                               ", which a cp.async has not been waited for to write"
+                         : "reads " + std::to_string(bytes) + " bytes at shared byte " + std::to_string(at) +
+                               " that were never written");
     }
     if (access != Access::Read) std::memset(state, ByteReady, bytes);
     if (!cta.shadow) continue;
-    if (access == Access::Read) recordSharedRead(w, inst, l, at, bytes);
-    else recordSharedWrite(w, inst, l, at, bytes, access == Access::Atomic);
+    if (access == Access::Read)
+      recordSharedRead(w, inst, l, at, bytes);
+    else
+      recordSharedWrite(w, inst, l, at, bytes, access == Access::Atomic);
   }
   return good;
 }
 
-Mask exec::checkLocal(Warp &w, const Inst &inst, Mask mask, const uint64_t *offsets, uint32_t bytes, Access access) {
+Mask exec::checkLocal(Warp &w, const Inst &inst, Mask mask, const uint64_t *offsets, uint32_t bytes,
+                      Access access) {
   CtaRun &cta = *full(w).run;
   Mask good = mask;
   for (Mask m = mask; m; m &= m - 1) {
@@ -178,7 +187,8 @@ Mask exec::checkLocal(Warp &w, const Inst &inst, Mask mask, const uint64_t *offs
     uint8_t *state = w.localState + size_t(l) * w.localStride + at;
     if (access == Access::Read && !allReady(state, bytes))
       addFinding(w, inst, "uninitialised-read", l,
-                 "reads " + std::to_string(bytes) + " bytes at local byte " + std::to_string(at) + " that were never written");
+                 "reads " + std::to_string(bytes) + " bytes at local byte " + std::to_string(at) +
+                     " that were never written");
     if (access != Access::Read) std::memset(state, ByteReady, bytes);
   }
   return good;
@@ -190,10 +200,10 @@ Mask exec::checkLocal(Warp &w, const Inst &inst, Mask mask, const uint64_t *offs
 
 namespace {
 
-/// Other CTAs of this launch that wrote the lane's bytes. A CTA that has executed an atomic or a volatile load may have
-/// synchronised with them, which the fast tier believes.
-void checkWriters(CtaRun &cta, Warp &w, const Inst &inst, unsigned lane, uint64_t offset, uint32_t bytes, Access access,
-                  const uint8_t *newData) {
+/// Other CTAs of this launch that wrote the lane's bytes. A CTA that has executed an atomic or a volatile
+/// load may have synchronised with them, which the fast tier believes.
+void checkWriters(CtaRun &cta, Warp &w, const Inst &inst, unsigned lane, uint64_t offset, uint32_t bytes,
+                  Access access, const uint8_t *newData) {
   if (access == Access::Atomic || cta.hasSynchronised || (inst.mods & ModVolatile)) return;
   uint64_t launch = cta.writerTag >> 40;
   for (uint32_t k = 0; k < bytes; ++k) {
@@ -202,11 +212,14 @@ void checkWriters(CtaRun &cta, Warp &w, const Inst &inst, unsigned lane, uint64_
     if (!byOther || !(record >> (4 + ((offset + k) & 3)) & 1)) continue;
     std::string other = "CTA " + std::to_string(record >> 8 & 0xffffffff) + " of the grid, counted linearly";
     if (access == Access::Read) {
-      addFinding(w, inst, "global-race", lane, "reads bytes that another CTA of the same launch wrote, without synchronising", nullptr, other);
+      addFinding(w, inst, "global-race", lane,
+                 "reads bytes that another CTA of the same launch wrote, without synchronising", nullptr,
+                 other);
       return;
     }
     if (newData[k] != cta.globalBytes[offset + k]) {
-      addFinding(w, inst, "global-conflict", lane, "writes another value to bytes that another CTA of the same launch wrote", nullptr, other);
+      addFinding(w, inst, "global-conflict", lane,
+                 "writes another value to bytes that another CTA of the same launch wrote", nullptr, other);
       return;
     }
   }
@@ -214,8 +227,8 @@ void checkWriters(CtaRun &cta, Warp &w, const Inst &inst, unsigned lane, uint64_
 
 } // namespace
 
-Mask exec::checkGlobal(Warp &w, const Inst &inst, Mask mask, const uint64_t *addresses, uint32_t bytes, Access access,
-                       const uint8_t *newData) {
+Mask exec::checkGlobal(Warp &w, const Inst &inst, Mask mask, const uint64_t *addresses, uint32_t bytes,
+                       Access access, const uint8_t *newData) {
   CtaRun &cta = *full(w).run;
   Mask good = mask;
   for (Mask m = mask; m; m &= m - 1) {
@@ -227,7 +240,8 @@ Mask exec::checkGlobal(Warp &w, const Inst &inst, Mask mask, const uint64_t *add
       for (uint32_t k = 0; k < bytes; ++k) inside = inside && (cta.globalState[offset + k] & 1);
     }
     if (!inside || misaligned) {
-      reportAddress(w, inst, inside ? "misaligned" : "out-of-bounds", l, addresses[l], bytes, "global memory");
+      reportAddress(w, inst, inside ? "misaligned" : "out-of-bounds", l, addresses[l], bytes,
+                    "global memory");
       good &= ~(1u << l);
       continue;
     }
@@ -235,8 +249,9 @@ Mask exec::checkGlobal(Warp &w, const Inst &inst, Mask mask, const uint64_t *add
     if (access != Access::Write && !allReady(cta.globalState + offset, bytes)) {
       AllocationInfo a = cta.launch->memory->find(addresses[l]);
       addFinding(w, inst, "uninitialised-read", l,
-                 "reads " + std::to_string(bytes) + " bytes at offset " + std::to_string(addresses[l] - a.base) +
-                     " of allocation " + std::to_string(a.id) + " that were never written");
+                 "reads " + std::to_string(bytes) + " bytes at offset " +
+                     std::to_string(addresses[l] - a.base) + " of allocation " + std::to_string(a.id) +
+                     " that were never written");
     }
     checkWriters(cta, w, inst, l, offset, bytes, access, newData ? newData + l * 16 : nullptr);
   }

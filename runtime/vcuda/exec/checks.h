@@ -1,8 +1,9 @@
 //===- checks.h - the state of the fast checks -----------------*- C++ -*-===//
 //
-// Shared-memory races by vector clocks. Warp w has a clock; C[w][v] is the latest time of warp v that is ordered before what w
-// does now; barriers join clocks. For every granule (the smallest access that the module makes to shared memory, so that one
-// access covers whole granules) stand the last write and each warp's last read, with the instruction that did it:
+// Shared-memory races by vector clocks. Warp w has a clock; C[w][v] is the latest time of warp v that is
+// ordered before what w does now; barriers join clocks. For every granule (the smallest access that the
+// module makes to shared memory, so that one access covers whole granules) stand the last write and each
+// warp's last read, with the instruction that did it:
 //     read by w:  the last write by v at time t is a race unless v = w or t <= C[w][v]
 //     write by w: the same, and the same for each warp's last read
 // Clocks go on counting from CTA to CTA, so that records of an earlier one lie in everybody's past.
@@ -22,7 +23,8 @@ void barrierLeave(WarpRun &warp, const BarrierState &barrier);
 
 /// Race checks of one lane's bytes in shared memory, and recording of the access.
 void recordSharedRead(Warp &warp, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes);
-void recordSharedWrite(Warp &warp, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes, bool atomic);
+void recordSharedWrite(Warp &warp, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes,
+                       bool atomic);
 
 } // namespace dlc::vcuda::exec
 

@@ -1,4 +1,5 @@
-// Counters: instructions by class from block counts; sectors, bank conflicts and distinct bytes where asked for.
+// Counters: instructions by class from block counts; sectors, bank conflicts and distinct bytes where asked
+// for.
 #include "runtime/vcuda/exec/counters.h"
 
 #include "runtime/vcuda/exec/mma_shapes.h"
@@ -9,10 +10,11 @@ using namespace dlc::vcuda;
 using namespace dlc::vcuda::exec;
 
 const char *dlc::vcuda::instructionClassName(InstructionClass c) {
-  static const char *const names[] = {"integer", "float", "half", "double", "conversion", "special", "move", "predicate",
-                                      "control", "mma", "matrix-load", "global-load", "global-store", "shared-load",
-                                      "shared-store", "local", "parameter-load", "atomic", "async-copy", "shuffle",
-                                      "barrier", "other"};
+  static const char *const names[] = {
+      "integer",      "float",       "half",         "double", "conversion",     "special",
+      "move",         "predicate",   "control",      "mma",    "matrix-load",    "global-load",
+      "global-store", "shared-load", "shared-store", "local",  "parameter-load", "atomic",
+      "async-copy",   "shuffle",     "barrier",      "other"};
   static_assert(std::size(names) == size_t(InstructionClass::Count));
   return c < InstructionClass::Count ? names[size_t(c)] : "?";
 }
@@ -55,21 +57,33 @@ namespace {
 InstructionClass memoryClass(const Inst &inst, bool store) {
   using C = InstructionClass;
   switch (inst.space) {
-  case Space::Shared: return store ? C::SharedStore : C::SharedLoad;
-  case Space::Local: return C::LocalAccess;
-  case Space::Param: return C::ParameterLoad;
-  default: return store ? C::GlobalStore : C::GlobalLoad;
+  case Space::Shared:
+    return store ? C::SharedStore : C::SharedLoad;
+  case Space::Local:
+    return C::LocalAccess;
+  case Space::Param:
+    return C::ParameterLoad;
+  default:
+    return store ? C::GlobalStore : C::GlobalLoad;
   }
 }
 
 InstructionClass arithmeticClass(Type type) {
   using C = InstructionClass;
   switch (type) {
-  case Type::F32: return C::Float;
-  case Type::F64: return C::Double;
-  case Type::F16: case Type::F16x2: case Type::BF16: case Type::BF16x2: return C::Half;
-  case Type::Pred: return C::Predicate;
-  default: return C::Integer;
+  case Type::F32:
+    return C::Float;
+  case Type::F64:
+    return C::Double;
+  case Type::F16:
+  case Type::F16x2:
+  case Type::BF16:
+  case Type::BF16x2:
+    return C::Half;
+  case Type::Pred:
+    return C::Predicate;
+  default:
+    return C::Integer;
   }
 }
 
@@ -78,26 +92,78 @@ InstructionClass arithmeticClass(Type type) {
 InstructionClass exec::classOf(const Inst &inst) {
   using C = InstructionClass;
   switch (inst.kind) {
-  case Kind::Mov: case Kind::Pack: case Kind::Unpack: case Kind::Selp: case Kind::Slct: case Kind::SpecialReg:
+  case Kind::Mov:
+  case Kind::Pack:
+  case Kind::Unpack:
+  case Kind::Selp:
+  case Kind::Slct:
+  case Kind::SpecialReg:
     return C::Move;
-  case Kind::Setp: case Kind::Set: case Kind::Testp: case Kind::IsSpace: return C::Predicate;
-  case Kind::Rcp: case Kind::Sqrt: case Kind::Rsqrt: case Kind::Sin: case Kind::Cos: case Kind::Lg2: case Kind::Ex2:
-  case Kind::Tanh: return C::Special;
-  case Kind::Cvt: case Kind::CvtPack: return C::Conversion;
-  case Kind::ToGeneric: case Kind::FromGeneric: return C::Integer;
-  case Kind::Ld: return memoryClass(inst, false);
-  case Kind::St: return memoryClass(inst, true);
-  case Kind::Atom: case Kind::Red: return C::Atomic;
-  case Kind::LdMatrix: return C::MatrixLoad;
-  case Kind::StMatrix: return C::SharedStore;
-  case Kind::CpAsync: case Kind::CpAsyncCommit: case Kind::CpAsyncWait: return C::AsyncCopy;
-  case Kind::Shfl: case Kind::Vote: case Kind::Match: case Kind::Redux: case Kind::ActiveMask: case Kind::MovMatrix:
-  case Kind::Elect: return C::Shuffle;
-  case Kind::Mma: return C::Mma;
-  case Kind::Bra: case Kind::Brx: case Kind::Call: case Kind::Ret: case Kind::Exit: case Kind::Trap: return C::Control;
-  case Kind::Bar: case Kind::BarRed: case Kind::WarpSync: case Kind::Fence: return C::Barrier;
-  case Kind::Block: case Kind::Brkpt: case Kind::Nop: case Kind::NanoSleep: case Kind::Prefetch: return C::Other;
-  default: return arithmeticClass(inst.type);
+  case Kind::Setp:
+  case Kind::Set:
+  case Kind::Testp:
+  case Kind::IsSpace:
+    return C::Predicate;
+  case Kind::Rcp:
+  case Kind::Sqrt:
+  case Kind::Rsqrt:
+  case Kind::Sin:
+  case Kind::Cos:
+  case Kind::Lg2:
+  case Kind::Ex2:
+  case Kind::Tanh:
+    return C::Special;
+  case Kind::Cvt:
+  case Kind::CvtPack:
+    return C::Conversion;
+  case Kind::ToGeneric:
+  case Kind::FromGeneric:
+    return C::Integer;
+  case Kind::Ld:
+    return memoryClass(inst, false);
+  case Kind::St:
+    return memoryClass(inst, true);
+  case Kind::Atom:
+  case Kind::Red:
+    return C::Atomic;
+  case Kind::LdMatrix:
+    return C::MatrixLoad;
+  case Kind::StMatrix:
+    return C::SharedStore;
+  case Kind::CpAsync:
+  case Kind::CpAsyncCommit:
+  case Kind::CpAsyncWait:
+    return C::AsyncCopy;
+  case Kind::Shfl:
+  case Kind::Vote:
+  case Kind::Match:
+  case Kind::Redux:
+  case Kind::ActiveMask:
+  case Kind::MovMatrix:
+  case Kind::Elect:
+    return C::Shuffle;
+  case Kind::Mma:
+    return C::Mma;
+  case Kind::Bra:
+  case Kind::Brx:
+  case Kind::Call:
+  case Kind::Ret:
+  case Kind::Exit:
+  case Kind::Trap:
+    return C::Control;
+  case Kind::Bar:
+  case Kind::BarRed:
+  case Kind::WarpSync:
+  case Kind::Fence:
+    return C::Barrier;
+  case Kind::Block:
+  case Kind::Brkpt:
+  case Kind::Nop:
+  case Kind::NanoSleep:
+  case Kind::Prefetch:
+    return C::Other;
+  default:
+    return arithmeticClass(inst.type);
   }
 }
 
@@ -119,8 +185,9 @@ uint32_t countSectors(Mask mask, const uint64_t *addresses, uint32_t bytes) {
   return uint32_t(std::unique(sectors, sectors + count) - sectors);
 }
 
-/// Passes over 32 banks of 4 bytes. A warp's access is served in phases of 128 bytes: all lanes for up to 4 bytes each, half
-/// warps for 8, quarter warps for 16; within a phase a bank serves one of its words at a time, equal words at once.
+/// Passes over 32 banks of 4 bytes. A warp's access is served in phases of 128 bytes: all lanes for up to 4
+/// bytes each, half warps for 8, quarter warps for 16; within a phase a bank serves one of its words at a
+/// time, equal words at once.
 void countBanks(Mask mask, const uint64_t *offsets, uint32_t bytes, LineCounters &line, uint64_t &conflicts) {
   uint32_t lanesPerPhase = bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
   for (uint32_t first = 0; first < 32; first += lanesPerPhase) {
@@ -128,7 +195,8 @@ void countBanks(Mask mask, const uint64_t *offsets, uint32_t bytes, LineCounters
     uint32_t count = 0;
     for (uint32_t l = first; l < first + lanesPerPhase; ++l) {
       if (!(mask >> l & 1)) continue;
-      for (uint64_t word = offsets[l] / 4; word <= (offsets[l] + bytes - 1) / 4 && count < 32; ++word) words[count++] = word;
+      for (uint64_t word = offsets[l] / 4; word <= (offsets[l] + bytes - 1) / 4 && count < 32; ++word)
+        words[count++] = word;
     }
     if (count == 0) continue;
     std::sort(words, words + count);
@@ -154,8 +222,8 @@ void touch(Worker &worker, uint64_t offset, uint32_t bytes, bool read, bool writ
 
 } // namespace
 
-void exec::countAccess(Warp &warp, const Inst &inst, Mask mask, const uint64_t *addresses, uint32_t bytes, Space space,
-                       Access access) {
+void exec::countAccess(Warp &warp, const Inst &inst, Mask mask, const uint64_t *addresses, uint32_t bytes,
+                       Space space, Access access) {
   CtaRun &cta = *static_cast<WarpRun &>(warp).run;
   Worker &worker = *cta.worker;
   LineCounters &line = worker.lines[uint32_t(&inst - cta.launch->instructions)];
@@ -220,7 +288,8 @@ void addBuffers(const Launch &launch, std::vector<std::unique_ptr<Worker>> &work
       bool read = page->read[bit / 64] >> (bit % 64) & 1, written = page->written[bit / 64] >> (bit % 64) & 1;
       if (!read && !written) continue;
       uint64_t address = launch.memory->base + (number << 16) + bit;
-      if (address - last.base >= last.bytes || last.kind != AllocationInfo::Live) last = launch.memory->find(address);
+      if (address - last.base >= last.bytes || last.kind != AllocationInfo::Live)
+        last = launch.memory->find(address);
       BufferCounters &buffer = out.buffers[last.id];
       buffer.distinctBytesRead += read;
       buffer.distinctBytesWritten += written;

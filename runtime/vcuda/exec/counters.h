@@ -8,7 +8,8 @@ namespace dlc::vcuda::exec {
 
 InstructionClass classOf(const Inst &inst);
 
-/// Sums what the workers counted. Instructions are counted by basic block: a guarded instruction counts as issued.
+/// Sums what the workers counted. Instructions are counted by basic block: a guarded instruction counts as
+/// issued.
 void mergeCounters(const Launch &launch, std::vector<std::unique_ptr<Worker>> &workers, Counters &out);
 
 } // namespace dlc::vcuda::exec

@@ -143,7 +143,8 @@ CtaRun::Outcome CtaRun::advance() {
     }
     if (done) return Outcome::Finished;
     if (!ran) {
-      launch->stop(number, LaunchResult::Deadlock, "CTA " + std::to_string(number) + " cannot go on: " + describeWaiting());
+      launch->stop(number, LaunchResult::Deadlock,
+                   "CTA " + std::to_string(number) + " cannot go on: " + describeWaiting());
       return Outcome::Stopped;
     }
     if (!progressed) return Outcome::GaveWay;
@@ -155,11 +156,12 @@ std::string CtaRun::describeWaiting() const {
   for (uint32_t i = 0; i < warpCount; ++i) {
     for (const Split &s : warps[i]->splits) {
       if (!text.empty()) text += "; ";
-      text += "warp " + std::to_string(i) + " waits at line " + std::to_string((s.pc - (s.state == Split::AtBarrier))->line);
+      text += "warp " + std::to_string(i) + " waits at line " +
+              std::to_string((s.pc - (s.state == Split::AtBarrier))->line);
       if (s.state == Split::AtBarrier) {
         const BarrierState &b = barriers[s.barrier];
-        text += " for barrier " + std::to_string(s.barrier) + " (" + std::to_string(b.arrivedThreads) + " of " +
-                std::to_string(b.expected ? b.expected : liveThreads()) + " threads are there)";
+        text += " for barrier " + std::to_string(s.barrier) + " (" + std::to_string(b.arrivedThreads) +
+                " of " + std::to_string(b.expected ? b.expected : liveThreads()) + " threads are there)";
       } else {
         text += " for other lanes of its warp";
       }
@@ -181,7 +183,8 @@ void exec::arriveAtBarrier(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t id = reinterpret_cast<const uint32_t *>(w.r + inst.a)[first];
   uint32_t count = inst.b == NoOperand ? 0 : reinterpret_cast<const uint32_t *>(w.r + inst.b)[first];
   if (id >= 16 || (inst.b != NoOperand && (count == 0 || count % 32))) {
-    stopLaunch(w, inst, LaunchResult::IllegalInstruction, id >= 16 ? "barrier number is above 15" : "thread count of a barrier is no multiple of 32");
+    stopLaunch(w, inst, LaunchResult::IllegalInstruction,
+               id >= 16 ? "barrier number is above 15" : "thread count of a barrier is no multiple of 32");
     return;
   }
   if ((inst.mods & ModAligned) && mask != w.live)
@@ -189,7 +192,8 @@ void exec::arriveAtBarrier(Warp &warp, const Inst &inst, Mask mask) {
   uint32_t mode = inst.mods >> ModKindShift & 7;
   BarrierState &b = cta.barriers[id];
   if (b.inUse && b.expected != count)
-    reportLanes(w, inst, "barrier-count", mask, "arrives with another thread count than the threads before it");
+    reportLanes(w, inst, "barrier-count", mask,
+                "arrives with another thread count than the threads before it");
   if (!b.inUse) b = BarrierState();
   b.inUse = true;
   b.expected = count;
@@ -246,7 +250,8 @@ void CtaRun::completeBarriers() {
   for (uint32_t id = 0; id < 16; ++id) {
     bool someoneWaits = false;
     for (uint32_t i = 0; i < warpCount; ++i) {
-      for (const Split &s : warps[i]->splits) someoneWaits = someoneWaits || (s.state == Split::AtBarrier && s.barrier == id);
+      for (const Split &s : warps[i]->splits)
+        someoneWaits = someoneWaits || (s.state == Split::AtBarrier && s.barrier == id);
     }
     if (someoneWaits && isComplete(*this, barriers[id])) releaseBarrier(id);
   }

@@ -14,7 +14,9 @@ namespace {
 /// CTAs that one host thread keeps alive at a time, when they wait for each other.
 constexpr size_t maxWaitingCtas = 4096;
 
-uint32_t alignUp(uint32_t value, uint32_t alignment) { return (value + alignment - 1) / alignment * alignment; }
+uint32_t alignUp(uint32_t value, uint32_t alignment) {
+  return (value + alignment - 1) / alignment * alignment;
+}
 
 LaunchResult refuse(LaunchResult::Status status, std::string message) {
   LaunchResult result;
@@ -26,7 +28,8 @@ LaunchResult refuse(LaunchResult::Status status, std::string message) {
 /// Empty when the shape is possible.
 std::string wrongShape(const LaunchConfig &c, const KernelInfo &kernel, const DeviceLimits &limits) {
   uint64_t threads = uint64_t(c.block.x) * c.block.y * c.block.z;
-  if (c.grid.x == 0 || c.grid.y == 0 || c.grid.z == 0 || threads == 0) return "a dimension of the launch is zero";
+  if (c.grid.x == 0 || c.grid.y == 0 || c.grid.z == 0 || threads == 0)
+    return "a dimension of the launch is zero";
   if (c.grid.x > 0x7fffffff || c.grid.y > 65535 || c.grid.z > 65535) return "grid is too large";
   if (c.block.x > 1024 || c.block.y > 1024 || c.block.z > 64 || threads > limits.maxThreadsPerCta)
     return "CTA of " + std::to_string(threads) + " threads is too large";
@@ -42,11 +45,14 @@ std::string wrongShape(const LaunchConfig &c, const KernelInfo &kernel, const De
 
 uint64_t Launch::constantValue(const ConstantSlot &slot, uint32_t localBase) const {
   switch (slot.kind) {
-  case ConstantSlot::GlobalAddress: return instance->variables[slot.index] + slot.value;
-  case ConstantSlot::FrameAddress: return localBase + slot.value;
+  case ConstantSlot::GlobalAddress:
+    return instance->variables[slot.index] + slot.value;
+  case ConstantSlot::FrameAddress:
+    return localBase + slot.value;
   case ConstantSlot::DynamicShared:
     return alignUp(kernel->staticSharedBytes, std::max(16u, slot.index)) + slot.value;
-  default: return slot.value;
+  default:
+    return slot.value;
   }
 }
 
@@ -122,7 +128,8 @@ void Worker::run() {
 
 namespace {
 
-/// One finding per instruction and check: the first by CTA and thread, with the sum of the counts; in the order of the code.
+/// One finding per instruction and check: the first by CTA and thread, with the sum of the counts; in the
+/// order of the code.
 void mergeFindings(std::vector<std::unique_ptr<Worker>> &workers, uint32_t limit, LaunchResult &result) {
   std::map<FindingKey, FindingRecord> all;
   for (auto &worker : workers) {
@@ -130,7 +137,8 @@ void mergeFindings(std::vector<std::unique_ptr<Worker>> &workers, uint32_t limit
       auto [found, inserted] = all.try_emplace(key, record);
       if (inserted) continue;
       uint64_t count = found->second.count + record.count;
-      if (std::pair(record.cta, record.thread) < std::pair(found->second.cta, found->second.thread)) found->second = record;
+      if (std::pair(record.cta, record.thread) < std::pair(found->second.cta, found->second.thread))
+        found->second = record;
       found->second.count = count;
     }
   }
@@ -145,7 +153,8 @@ void mergeFindings(std::vector<std::unique_ptr<Worker>> &workers, uint32_t limit
 }
 
 void runWorkers(Launch &launch, LaunchResult &result) {
-  uint64_t threads = launch.options.threads ? launch.options.threads : std::max(1u, std::thread::hardware_concurrency());
+  uint64_t threads =
+      launch.options.threads ? launch.options.threads : std::max(1u, std::thread::hardware_concurrency());
   threads = std::min<uint64_t>({threads, launch.ctaCount, 256});
   std::vector<std::unique_ptr<Worker>> workers;
   for (uint64_t t = 0; t < threads; ++t) {
@@ -167,8 +176,8 @@ void runWorkers(Launch &launch, LaunchResult &result) {
 
 } // namespace
 
-LaunchResult dlc::vcuda::launch(const ModuleInstance &instance, const LaunchConfig &config, GlobalMemory &memory,
-                                const DeviceLimits &limits, const Options &options) {
+LaunchResult dlc::vcuda::launch(const ModuleInstance &instance, const LaunchConfig &config,
+                                GlobalMemory &memory, const DeviceLimits &limits, const Options &options) {
   const Module &module = *instance.module;
   const KernelInfo *kernel = module.findKernel(config.kernel);
   if (!kernel) return refuse(LaunchResult::InvalidValue, "no kernel '" + std::string(config.kernel) + "'");
@@ -191,8 +200,8 @@ LaunchResult dlc::vcuda::launch(const ModuleInstance &instance, const LaunchConf
   }
   if (uint64_t(launch.sharedBytes) + config.dynamicSharedBytes > limits.maxSharedPerCta)
     return refuse(LaunchResult::OutOfResources,
-                  std::to_string(uint64_t(launch.sharedBytes) + config.dynamicSharedBytes) + " bytes of shared memory, " +
-                      std::to_string(limits.maxSharedPerCta) + " are there");
+                  std::to_string(uint64_t(launch.sharedBytes) + config.dynamicSharedBytes) +
+                      " bytes of shared memory, " + std::to_string(limits.maxSharedPerCta) + " are there");
   launch.sharedBytes += config.dynamicSharedBytes;
   HostLevel level = usableLevel(options.level);
   launch.instructions = module.program->instructionsFor(level);
@@ -205,7 +214,8 @@ LaunchResult dlc::vcuda::launch(const ModuleInstance &instance, const LaunchConf
   launch.warpsPerCta = (launch.threadsPerCta + 31) / 32;
   launch.ctaCount = uint64_t(config.grid.x) * config.grid.y * config.grid.z;
   launch.parameters.assign(kernel->parameterBytes + 16, 0);
-  if (kernel->parameterBytes) std::memcpy(launch.parameters.data(), config.parameters, kernel->parameterBytes);
+  if (kernel->parameterBytes)
+    std::memcpy(launch.parameters.data(), config.parameters, kernel->parameterBytes);
   LaunchResult result;
   runWorkers(launch, result);
   return result;

@@ -1,8 +1,9 @@
 //===- mma_shapes.h - the matrix instructions as data ----------*- C++ -*-===//
 //
-// PTX ISA 9.7.15 (mma.sync). Fragments, with lane l, g = l / 4, q = l % 4: a register holds E elements that follow each other
-// along K (E = 4 bytes / element size, 1 for f64); A register r is at row g + 8 * (r % 2), k = q * E + 4 * E * (r / 2); B register
-// r at k = q * E + 4 * E * r, column g; C and D values 2i, 2i + 1 at row g + 8 * i, columns 2q, 2q + 1.
+// PTX ISA 9.7.15 (mma.sync). Fragments, with lane l, g = l / 4, q = l % 4: a register holds E elements that
+// follow each other along K (E = 4 bytes / element size, 1 for f64); A register r is at row g + 8 * (r % 2),
+// k = q * E + 4 * E * (r / 2); B register r at k = q * E + 4 * E * r, column g; C and D values 2i, 2i + 1 at
+// row g + 8 * i, columns 2q, 2q + 1.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_MMA_SHAPES_H

@@ -10,7 +10,8 @@ using namespace dlc::vcuda::exec;
 Module::~Module() = default;
 
 const KernelInfo *Module::findKernel(std::string_view kernel) const {
-  auto found = std::find_if(kernels.begin(), kernels.end(), [&](const KernelInfo &k) { return k.name == kernel; });
+  auto found =
+      std::find_if(kernels.begin(), kernels.end(), [&](const KernelInfo &k) { return k.name == kernel; });
   return found == kernels.end() ? nullptr : &*found;
 }
 
@@ -24,7 +25,8 @@ const Inst *Program::instructionsFor(HostLevel level) const {
   return copy.data();
 }
 
-/// An instruction without a handler was accepted by the decoder in a combination of type and modifiers that does not exist.
+/// An instruction without a handler was accepted by the decoder in a combination of type and modifiers that
+/// does not exist.
 static void requireHandlers(const Code &code, std::vector<Diagnostic> &errors) {
   for (const Inst &inst : code.instructions) {
     if (errors.size() >= 20) return;
@@ -69,7 +71,8 @@ void dlc::vcuda::initialiseModule(const ModuleInstance &instance, GlobalMemory &
     std::vector<uint8_t> bytes = variable.initial;
     bytes.resize(variable.bytes);
     for (const Relocation &r : variable.relocations) {
-      uint64_t value = r.isFunction ? FunctionWindow + 16 * (uint64_t(r.target) + 1) : instance.variables[r.target];
+      uint64_t value =
+          r.isFunction ? FunctionWindow + 16 * (uint64_t(r.target) + 1) : instance.variables[r.target];
       value += uint64_t(r.addend);
       std::memcpy(bytes.data() + r.offset, &value, r.width);
     }

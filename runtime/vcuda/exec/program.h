@@ -29,15 +29,15 @@ struct BlockInfo {
 
 struct CodeFunction {
   std::string name;
-  uint32_t entry = 0;         ///< index of the first instruction
+  uint32_t entry = 0; ///< index of the first instruction
   uint32_t windowBytes = 0;
   uint32_t frameBytes = 0;
   std::vector<ConstantSlot> constants;
-  std::vector<uint32_t> parameters, results;            ///< offsets of frame variables
+  std::vector<uint32_t> parameters, results; ///< offsets of frame variables
   std::vector<uint32_t> parameterBytes, resultBytes;
   bool isKernel = false;
   bool hasBody = false;
-  uint32_t localBytes = 0;    ///< per thread, with what it calls (recursion adds a fixed allowance)
+  uint32_t localBytes = 0; ///< per thread, with what it calls (recursion adds a fixed allowance)
   int32_t kernelIndex = -1;
 };
 
@@ -47,7 +47,7 @@ struct SourceLine {
 
 /// What a call passes: frame variables of caller and callee are copied by lane.
 struct CallSite {
-  int32_t function = -1;               ///< or the register in Inst::a holds its address
+  int32_t function = -1;                    ///< or the register in Inst::a holds its address
   std::vector<uint32_t> arguments, results; ///< offsets of the caller's frame variables
   std::vector<uint32_t> argumentBytes, resultBytes;
 };

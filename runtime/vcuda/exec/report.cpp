@@ -96,7 +96,8 @@ void exec::reportAddress(Warp &warp, const Inst &inst, const char *check, unsign
 
 void exec::stopLaunch(Warp &warp, const Inst &inst, LaunchResult::Status status, const char *message) {
   CtaRun &cta = *static_cast<WarpRun &>(warp).run;
-  cta.launch->stop(cta.number, status, std::string(message) + " (kernel " + cta.launch->kernel->name + ", PTX line " +
-                                           std::to_string(inst.line) + ")");
+  cta.launch->stop(cta.number, status,
+                   std::string(message) + " (kernel " + cta.launch->kernel->name + ", PTX line " +
+                       std::to_string(inst.line) + ")");
   warp.stop = true;
 }

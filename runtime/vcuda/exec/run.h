@@ -1,11 +1,12 @@
 //===- run.h - a grid in execution -----------------------------*- C++ -*-===//
 //
-// Launch: what all host threads share. Worker: one host thread's own counters and findings, merged at the end. CtaRun and
-// WarpRun: the rest of the state behind Cta and Warp.
+// Launch: what all host threads share. Worker: one host thread's own counters and findings, merged at the
+// end. CtaRun and WarpRun: the rest of the state behind Cta and Warp.
 //
-// Lanes of a warp that went apart are kept as splits. Where a branch diverges, an entry remembers the instruction at which its
-// lanes meet again and who is still to come; a split that gets there waits in the entry until all have come or exited. This
-// keeps warps together as the hardware's convergence barriers do, and every split makes progress, so that spin loops end.
+// Lanes of a warp that went apart are kept as splits. Where a branch diverges, an entry remembers the
+// instruction at which its lanes meet again and who is still to come; a split that gets there waits in the
+// entry until all have come or exited. This keeps warps together as the hardware's convergence barriers do,
+// and every split makes progress, so that spin loops end.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_RUN_H

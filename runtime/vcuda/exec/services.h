@@ -1,6 +1,7 @@
 //===- services.h - what the interpreter core asks the rest of the machine for -*- C++ -*-===//
 //
-// Everything rare: divergence, calls, barriers, findings. Defined in ordinary files (warp.cpp, cta.cpp, report.cpp).
+// Everything rare: divergence, calls, barriers, findings. Defined in ordinary files (warp.cpp, cta.cpp,
+// report.cpp).
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_SERVICES_H
@@ -18,8 +19,8 @@ void exitLanes(Warp &warp, Mask lanes);
 void callFunction(Warp &warp, const Inst &inst, Mask mask);
 void returnFromFunction(Warp &warp);
 void giveWay(Warp &warp);
-/// Lanes that execute a warp-wide instruction wait for the other lanes of `members`. True when all are here; false when the
-/// running lanes were parked (they execute the instruction again when the others have come).
+/// Lanes that execute a warp-wide instruction wait for the other lanes of `members`. True when all are here;
+/// false when the running lanes were parked (they execute the instruction again when the others have come).
 bool gatherMembers(Warp &warp, const Inst &inst, Mask members);
 void stopLaunch(Warp &warp, const Inst &inst, LaunchResult::Status status, const char *message);
 
@@ -36,18 +37,20 @@ void issueCopies(Warp &warp, const Inst &inst, Mask mask, const AsyncCopy &copy)
 void commitCopies(Warp &warp, Mask mask);
 void waitForCopies(Warp &warp, const Inst &inst, Mask mask, uint32_t allowed, bool all);
 
-// Checks (checks.cpp, report.cpp). The slow half of every access: looks at each lane, writes findings, and returns the lanes
-// whose access may go on. `bytes` is what each lane touches.
+// Checks (checks.cpp, report.cpp). The slow half of every access: looks at each lane, writes findings, and
+// returns the lanes whose access may go on. `bytes` is what each lane touches.
 enum class Access : uint8_t { Read, Write, Atomic };
-Mask checkGlobal(Warp &warp, const Inst &inst, Mask mask, const uint64_t *addresses, uint32_t bytes, Access access,
-                 const uint8_t *newData);
-Mask checkShared(Warp &warp, const Inst &inst, Mask mask, const uint32_t *offsets, uint32_t bytes, Access access);
-Mask checkLocal(Warp &warp, const Inst &inst, Mask mask, const uint64_t *offsets, uint32_t bytes, Access access);
-void reportLanes(Warp &warp, const Inst &inst, const char *check, Mask lanes, const char *message);
-void reportAddress(Warp &warp, const Inst &inst, const char *check, unsigned lane, uint64_t address, uint32_t bytes,
-                   const char *what);
-void countAccess(Warp &warp, const Inst &inst, Mask mask, const uint64_t *addresses, uint32_t bytes, Space space,
+Mask checkGlobal(Warp &warp, const Inst &inst, Mask mask, const uint64_t *addresses, uint32_t bytes,
+                 Access access, const uint8_t *newData);
+Mask checkShared(Warp &warp, const Inst &inst, Mask mask, const uint32_t *offsets, uint32_t bytes,
                  Access access);
+Mask checkLocal(Warp &warp, const Inst &inst, Mask mask, const uint64_t *offsets, uint32_t bytes,
+                Access access);
+void reportLanes(Warp &warp, const Inst &inst, const char *check, Mask lanes, const char *message);
+void reportAddress(Warp &warp, const Inst &inst, const char *check, unsigned lane, uint64_t address,
+                   uint32_t bytes, const char *what);
+void countAccess(Warp &warp, const Inst &inst, Mask mask, const uint64_t *addresses, uint32_t bytes,
+                 Space space, Access access);
 
 /// A counter that advances with what the warp has executed: %clock.
 uint64_t clockOf(const Warp &warp);

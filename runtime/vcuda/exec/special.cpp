@@ -6,17 +6,26 @@ std::optional<uint32_t> dlc::vcuda::exec::specialRegister(std::string_view name)
   using S = SpecialRegister;
   static constexpr std::pair<std::string_view, S> vectors[] = {
       {"%tid", S::TidX}, {"%ntid", S::NtidX}, {"%ctaid", S::CtaidX}, {"%nctaid", S::NctaidX}};
-  static constexpr std::pair<std::string_view, S> scalars[] = {
-      {"%laneid", S::LaneId},           {"%warpid", S::WarpId},
-      {"%nwarpid", S::NWarpId},         {"%smid", S::SmId},
-      {"%nsmid", S::NSmId},             {"%gridid", S::GridId},
-      {"%lanemask_eq", S::LaneMaskEq},  {"%lanemask_lt", S::LaneMaskLt},
-      {"%lanemask_le", S::LaneMaskLe},  {"%lanemask_gt", S::LaneMaskGt},
-      {"%lanemask_ge", S::LaneMaskGe},  {"%clock", S::Clock},
-      {"%clock_hi", S::ClockHi},        {"%clock64", S::Clock64},
-      {"%globaltimer", S::GlobalTimer}, {"%globaltimer_lo", S::GlobalTimerLo},
-      {"%globaltimer_hi", S::GlobalTimerHi}, {"%dynamic_smem_size", S::DynamicShared},
-      {"%total_smem_size", S::TotalShared},  {"WARP_SZ", S::WarpSize}};
+  static constexpr std::pair<std::string_view, S> scalars[] = {{"%laneid", S::LaneId},
+                                                               {"%warpid", S::WarpId},
+                                                               {"%nwarpid", S::NWarpId},
+                                                               {"%smid", S::SmId},
+                                                               {"%nsmid", S::NSmId},
+                                                               {"%gridid", S::GridId},
+                                                               {"%lanemask_eq", S::LaneMaskEq},
+                                                               {"%lanemask_lt", S::LaneMaskLt},
+                                                               {"%lanemask_le", S::LaneMaskLe},
+                                                               {"%lanemask_gt", S::LaneMaskGt},
+                                                               {"%lanemask_ge", S::LaneMaskGe},
+                                                               {"%clock", S::Clock},
+                                                               {"%clock_hi", S::ClockHi},
+                                                               {"%clock64", S::Clock64},
+                                                               {"%globaltimer", S::GlobalTimer},
+                                                               {"%globaltimer_lo", S::GlobalTimerLo},
+                                                               {"%globaltimer_hi", S::GlobalTimerHi},
+                                                               {"%dynamic_smem_size", S::DynamicShared},
+                                                               {"%total_smem_size", S::TotalShared},
+                                                               {"WARP_SZ", S::WarpSize}};
   for (auto [text, id] : scalars) {
     if (text == name) return uint32_t(id);
   }

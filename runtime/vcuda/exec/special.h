@@ -8,11 +8,43 @@
 
 namespace dlc::vcuda::exec {
 
-/// PTX ISA section 10. The three dimensions of a vector register follow each other; the fourth component reads as 0.
+/// PTX ISA section 10. The three dimensions of a vector register follow each other; the fourth component
+/// reads as 0.
 enum class SpecialRegister : uint32_t {
-  TidX, TidY, TidZ, NtidX, NtidY, NtidZ, CtaidX, CtaidY, CtaidZ, NctaidX, NctaidY, NctaidZ, Zero, LaneId, WarpId, NWarpId,
-  SmId, NSmId, GridId, LaneMaskEq, LaneMaskLt, LaneMaskLe, LaneMaskGt, LaneMaskGe, Clock, ClockHi, Clock64, GlobalTimer,
-  GlobalTimerLo, GlobalTimerHi, DynamicShared, TotalShared, WarpSize, One,
+  TidX,
+  TidY,
+  TidZ,
+  NtidX,
+  NtidY,
+  NtidZ,
+  CtaidX,
+  CtaidY,
+  CtaidZ,
+  NctaidX,
+  NctaidY,
+  NctaidZ,
+  Zero,
+  LaneId,
+  WarpId,
+  NWarpId,
+  SmId,
+  NSmId,
+  GridId,
+  LaneMaskEq,
+  LaneMaskLt,
+  LaneMaskLe,
+  LaneMaskGt,
+  LaneMaskGe,
+  Clock,
+  ClockHi,
+  Clock64,
+  GlobalTimer,
+  GlobalTimerLo,
+  GlobalTimerHi,
+  DynamicShared,
+  TotalShared,
+  WarpSize,
+  One,
 };
 
 /// "%tid.x" and so on; nothing for a register that is not modelled.

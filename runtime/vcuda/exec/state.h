@@ -1,12 +1,13 @@
 //===- state.h - decoded instructions and the state that they change -*- C++ -*-===//
 //
-// What the interpreter core (core/, compiled once per instruction set of the host) shares with the rest of the machine. Only
-// plain data here: a template or inline function of the standard library used in the core could be emitted with AVX-512 code
-// and then be chosen by the linker for the whole program.
+// What the interpreter core (core/, compiled once per instruction set of the host) shares with the rest of
+// the machine. Only plain data here: a template or inline function of the standard library used in the core
+// could be emitted with AVX-512 code and then be chosen by the linker for the whole program.
 //
-// Registers: a warp holds a window of slots; a slot is an array of 32 values, one per lane, at a byte offset that is a multiple
-// of 64. 16-bit registers have slots of 64 bytes, 32-bit ones 128, 64-bit ones 256. A predicate is one 32-bit mask.
-// Immediates and addresses of symbols are slots too, filled when a window is made, so that operands are offsets and no more.
+// Registers: a warp holds a window of slots; a slot is an array of 32 values, one per lane, at a byte offset
+// that is a multiple of 64. 16-bit registers have slots of 64 bytes, 32-bit ones 128, 64-bit ones 256. A
+// predicate is one 32-bit mask. Immediates and addresses of symbols are slots too, filled when a window is
+// made, so that operands are offsets and no more.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_STATE_H
@@ -28,43 +29,156 @@ using Handler = void (*)(Warp &, const Inst &);
 
 enum class Kind : uint8_t {
   // Integer and logic.
-  Mov, Add, Sub, AddCarry, SubCarry, Mul, MulHi, MulWide, Mad, MadHi, MadWide, MadCarry, Mul24, Mad24, Sad, Div, Rem, Abs,
-  Neg, Min, Max, And, Or, Xor, Not, Cnot, Lop3, Shl, Shr, Funnel, Prmt, Bfe, Bfi, Brev, Popc, Clz, Bfind, Bmsk, Fns, Dp4a,
-  Dp2a, Szext,
+  Mov,
+  Add,
+  Sub,
+  AddCarry,
+  SubCarry,
+  Mul,
+  MulHi,
+  MulWide,
+  Mad,
+  MadHi,
+  MadWide,
+  MadCarry,
+  Mul24,
+  Mad24,
+  Sad,
+  Div,
+  Rem,
+  Abs,
+  Neg,
+  Min,
+  Max,
+  And,
+  Or,
+  Xor,
+  Not,
+  Cnot,
+  Lop3,
+  Shl,
+  Shr,
+  Funnel,
+  Prmt,
+  Bfe,
+  Bfi,
+  Brev,
+  Popc,
+  Clz,
+  Bfind,
+  Bmsk,
+  Fns,
+  Dp4a,
+  Dp2a,
+  Szext,
   // Floating point.
-  Fma, Rcp, Sqrt, Rsqrt, Sin, Cos, Lg2, Ex2, Tanh, Testp, Copysign,
+  Fma,
+  Rcp,
+  Sqrt,
+  Rsqrt,
+  Sin,
+  Cos,
+  Lg2,
+  Ex2,
+  Tanh,
+  Testp,
+  Copysign,
   // Comparison and selection.
-  Setp, Set, Selp, Slct,
+  Setp,
+  Set,
+  Selp,
+  Slct,
   // Conversion and movement.
-  Cvt, CvtPack, Pack, Unpack, SpecialReg, ToGeneric, FromGeneric, IsSpace,
+  Cvt,
+  CvtPack,
+  Pack,
+  Unpack,
+  SpecialReg,
+  ToGeneric,
+  FromGeneric,
+  IsSpace,
   // Memory.
-  Ld, St, Atom, Red, LdMatrix, StMatrix, CpAsync, CpAsyncCommit, CpAsyncWait, Prefetch, Fence,
+  Ld,
+  St,
+  Atom,
+  Red,
+  LdMatrix,
+  StMatrix,
+  CpAsync,
+  CpAsyncCommit,
+  CpAsyncWait,
+  Prefetch,
+  Fence,
   // Warp.
-  Shfl, Vote, Match, Redux, ActiveMask, MovMatrix, Mma, WarpSync, Elect,
+  Shfl,
+  Vote,
+  Match,
+  Redux,
+  ActiveMask,
+  MovMatrix,
+  Mma,
+  WarpSync,
+  Elect,
   // Control.
-  Block, Bra, Brx, Call, Ret, Exit, Trap, Brkpt, Nop, NanoSleep, Bar, BarRed,
+  Block,
+  Bra,
+  Brx,
+  Call,
+  Ret,
+  Exit,
+  Trap,
+  Brkpt,
+  Nop,
+  NanoSleep,
+  Bar,
+  BarRed,
 };
 
 /// Bits of Inst::mods. Bits 16 and up belong to the kind (comparison, shuffle mode, atomic operation ...).
 enum Mod : uint32_t {
-  ModFtz = 1, ModSat = 2,
-  ModRoundMask = 3 << 2, ModRn = 0, ModRz = 1 << 2, ModRm = 2 << 2, ModRp = 3 << 2,
+  ModFtz = 1,
+  ModSat = 2,
+  ModRoundMask = 3 << 2,
+  ModRn = 0,
+  ModRz = 1 << 2,
+  ModRm = 2 << 2,
+  ModRp = 3 << 2,
   ModApprox = 1 << 4,
   ModNan = 1 << 5,
   ModXorSign = 1 << 6,
   ModCarryOut = 1 << 7,
   ModCarryIn = 1 << 8,
   ModRelu = 1 << 9,
-  ModVolatile = 1 << 10,  ///< loads and stores that other threads may wait for: volatile, relaxed, acquire, release
-  ModUniform = 1 << 11,   ///< branch that the program promises to be uniform
+  ModVolatile =
+      1 << 10, ///< loads and stores that other threads may wait for: volatile, relaxed, acquire, release
+  ModUniform = 1 << 11, ///< branch that the program promises to be uniform
   ModAligned = 1 << 12,
-  ModInteger = 1 << 13,   ///< cvt: round to an integral value
+  ModInteger = 1 << 13, ///< cvt: round to an integral value
   ModNonCoherent = 1 << 14,
-  ModReturns = 1 << 15,   ///< atom: has a destination
+  ModReturns = 1 << 15, ///< atom: has a destination
   ModKindShift = 16,
 };
 
-enum class Compare : uint8_t { Eq, Ne, Lt, Le, Gt, Ge, Lo, Ls, Hi, Hs, Equ, Neu, Ltu, Leu, Gtu, Geu, Num, Nan };
+enum class Compare : uint8_t {
+  Eq,
+  Ne,
+  Lt,
+  Le,
+  Gt,
+  Ge,
+  Lo,
+  Ls,
+  Hi,
+  Hs,
+  Equ,
+  Neu,
+  Ltu,
+  Leu,
+  Gtu,
+  Geu,
+  Num,
+  Nan
+};
 enum class BoolOp : uint8_t { None, And, Or, Xor };
 enum class ShuffleMode : uint8_t { Up, Down, Bfly, Idx };
 enum class VoteMode : uint8_t { All, Any, Uni, Ballot };
@@ -81,12 +195,12 @@ struct Inst {
   uint32_t mods = 0;
   uint32_t guard = NoOperand; ///< slot of the predicate, its lowest bit set when negated
   uint32_t dst = NoOperand, a = NoOperand, b = NoOperand, c = NoOperand;
-  uint32_t aux = 0;  ///< first entry in Code::operands; target block of a branch; called function
-  uint16_t count = 0; ///< number of entries in Code::operands; vector length
+  uint32_t aux = 0;              ///< first entry in Code::operands; target block of a branch; called function
+  uint16_t count = 0;            ///< number of entries in Code::operands; vector length
   uint8_t width = 0, width2 = 0; ///< bytes of the destination's and the source's register
-  int64_t imm = 0;   ///< offset of an address; immediate of the kind
-  uint32_t line = 0; ///< PTX line
-  uint32_t source = 0; ///< index into Code::sources
+  int64_t imm = 0;               ///< offset of an address; immediate of the kind
+  uint32_t line = 0;             ///< PTX line
+  uint32_t source = 0;           ///< index into Code::sources
 };
 
 //===----------------------------------------------------------------------===//
@@ -101,7 +215,7 @@ struct Frame {
   uint32_t function = 0;
   uint32_t localBase = 0; ///< of the function's frame variables, in each lane's local memory
   uint32_t localTop = 0;
-  Mask lanes = 0;         ///< that have not returned
+  Mask lanes = 0; ///< that have not returned
 };
 
 struct WarpCounters {
@@ -112,24 +226,24 @@ struct WarpCounters {
 struct Cta;
 
 struct Warp {
-  uint8_t *r = nullptr;       ///< register window of the current frame
+  uint8_t *r = nullptr; ///< register window of the current frame
   const Inst *pc = nullptr;
   Mask active = 0;
-  bool stop = false;          ///< leave the interpreter loop
-  int32_t budget = 0;         ///< blocks until the warp gives way
+  bool stop = false;  ///< leave the interpreter loop
+  int32_t budget = 0; ///< blocks until the warp gives way
   uint64_t *blockCounts = nullptr;
   Frame *frame = nullptr;
-  int32_t entry = -1;         ///< the reconvergence entry of the running lanes
+  int32_t entry = -1;           ///< the reconvergence entry of the running lanes
   const Inst *joinAt = nullptr; ///< its instruction
-  Mask live = 0;              ///< lanes that have not exited
-  Mask carry = 0;             ///< condition code register CC.CF
-  uint32_t index = 0;         ///< in its CTA
-  uint32_t spins = 0;         ///< atomics and volatile accesses, ever
+  Mask live = 0;                ///< lanes that have not exited
+  Mask carry = 0;               ///< condition code register CC.CF
+  uint32_t index = 0;           ///< in its CTA
+  uint32_t spins = 0;           ///< atomics and volatile accesses, ever
   Cta *cta = nullptr;
-  uint8_t *local = nullptr;   ///< 32 * localStride bytes
+  uint8_t *local = nullptr; ///< 32 * localStride bytes
   uint8_t *localState = nullptr;
   uint32_t localStride = 0;
-  uint32_t threads = 32;      ///< of the warp at its start
+  uint32_t threads = 32; ///< of the warp at its start
   uint16_t tid[3][32] = {};
   WarpCounters counters;
 };
@@ -152,8 +266,9 @@ struct Cta {
   uint32_t constantBytes = 0;
   bool checks = false;
   bool counting = false;
-  uint64_t writerTag = 0;     ///< launch and CTA, as they stand in a record of globalWriters
-  bool hasSynchronised = false; ///< an atomic or acquiring load was executed: other CTAs' writes may be visible
+  uint64_t writerTag = 0; ///< launch and CTA, as they stand in a record of globalWriters
+  bool hasSynchronised =
+      false; ///< an atomic or acquiring load was executed: other CTAs' writes may be visible
   SharedShadow *shadow = nullptr;
   // Special registers.
   uint32_t ctaid[3] = {0, 0, 0}, nctaid[3] = {1, 1, 1}, ntid[3] = {1, 1, 1};
@@ -162,7 +277,7 @@ struct Cta {
   uint64_t gridId = 0;
   const uint32_t *operands = nullptr; ///< Code::operands
   const Inst *code = nullptr;
-  void *run = nullptr;        ///< the CtaRun that holds all this
+  void *run = nullptr; ///< the CtaRun that holds all this
 };
 
 /// State of a shared byte that a cp.async in flight will write.

@@ -37,7 +37,8 @@ void setEntry(WarpRun &w, int32_t entry) {
   w.joinAt = entry >= 0 && w.entries[size_t(entry)].frame == w.frame ? w.entries[size_t(entry)].pc : nullptr;
 }
 
-/// The entry for a branch with this join; where the lanes already wait for the same place no new one is needed.
+/// The entry for a branch with this join; where the lanes already wait for the same place no new one is
+/// needed.
 int32_t entryFor(WarpRun &w, uint32_t join) {
   if (join == NoOperand) return w.entry;
   const Inst *pc = w.cta->code + join;
@@ -106,8 +107,9 @@ void exec::diverge(Warp &warp, const Inst &inst, Mask taken) {
   other.entry = entry;
   other.frame = w.frame;
   setEntry(w, entry);
-  bool takenFirst = w.run->launch->options.schedule.kind == Schedule::Reverse ||
-                    (w.run->launch->options.schedule.kind == Schedule::Random && (nextRandom(w.run->random) & 1));
+  bool takenFirst =
+      w.run->launch->options.schedule.kind == Schedule::Reverse ||
+      (w.run->launch->options.schedule.kind == Schedule::Random && (nextRandom(w.run->random) & 1));
   if (takenFirst) {
     std::swap(other.pc, w.pc);
     other.mask = w.active & ~taken;
@@ -195,7 +197,8 @@ void exec::giveWay(Warp &warp) {
   if (limit && w.slices * sliceBlocks > limit)
     w.run->launch->stop(w.run->number, LaunchResult::Timeout, "a warp ran longer than allowed");
   if (w.run->launch->stopped) return;
-  bool others = std::any_of(w.splits.begin(), w.splits.end(), [](const Split &s) { return s.state == Split::Runnable; });
+  bool others = std::any_of(w.splits.begin(), w.splits.end(),
+                            [](const Split &s) { return s.state == Split::Runnable; });
   if (others) {
     Split s;
     s.pc = w.pc;
@@ -227,7 +230,8 @@ void exec::giveWay(Warp &warp) {
   }
 }
 
-/// Lanes of two splits go on together: under the innermost entry that both have. They will not come to the entries below it.
+/// Lanes of two splits go on together: under the innermost entry that both have. They will not come to the
+/// entries below it.
 static void joinChains(WarpRun &w, const Split &other) {
   std::vector<int32_t> mine;
   for (int32_t e = w.entry; e >= 0; e = w.entries[size_t(e)].parent) mine.push_back(e);
@@ -269,9 +273,8 @@ bool exec::gatherMembers(Warp &warp, const Inst &inst, Mask members) {
     w.pc = &inst; // once more, with all lanes
     return false;
   }
-  bool othersCanCome = std::any_of(w.splits.begin(), w.splits.end(), [](const Split &s) {
-    return s.state != Split::WaitingForMembers;
-  });
+  bool othersCanCome = std::any_of(w.splits.begin(), w.splits.end(),
+                                   [](const Split &s) { return s.state != Split::WaitingForMembers; });
   if (!othersCanCome) {
     reportLanes(w, inst, "divergent-sync", wanted & ~w.active,
                 "lanes of the member mask never come to this instruction");
@@ -332,8 +335,8 @@ void exec::freeFrame(WarpRun &w, Frame *frame) {
 namespace {
 
 /// Arguments and results are copied between frame variables, lane by lane, with their state.
-void copyVariables(WarpRun &w, Mask mask, uint32_t fromBase, const std::vector<uint32_t> &from, uint32_t toBase,
-                   const std::vector<uint32_t> &to, const std::vector<uint32_t> &bytes) {
+void copyVariables(WarpRun &w, Mask mask, uint32_t fromBase, const std::vector<uint32_t> &from,
+                   uint32_t toBase, const std::vector<uint32_t> &to, const std::vector<uint32_t> &bytes) {
   for (size_t v = 0; v < to.size(); ++v) {
     for (Mask m = mask; m; m &= m - 1) {
       size_t lane = size_t(__builtin_ctz(m)) * w.localStride;
@@ -371,16 +374,18 @@ void exec::callFunction(Warp &warp, const Inst &inst, Mask mask) {
     target = functionAt(code, first);
     const CodeFunction *f = target >= 0 ? &code.functions[size_t(target)] : nullptr;
     if (!f || f->parameterBytes != site.argumentBytes || f->resultBytes != site.resultBytes) {
-      stopLaunch(w, inst, LaunchResult::IllegalInstruction, "indirect call of something that is no function of this type");
+      stopLaunch(w, inst, LaunchResult::IllegalInstruction,
+                 "indirect call of something that is no function of this type");
       return;
     }
   }
   if (mask != w.active) {
     // The other lanes wait behind the call, or execute it again with their own target.
     Mask rest = w.active & ~mask;
-    Mask guarded = inst.guard == NoOperand ? w.active
-                   : w.active & ((inst.guard & 1) ? ~*reinterpret_cast<Mask *>(w.r + (inst.guard & ~1u))
-                                                  : *reinterpret_cast<Mask *>(w.r + inst.guard));
+    Mask guarded = inst.guard == NoOperand
+                       ? w.active
+                       : w.active & ((inst.guard & 1) ? ~*reinterpret_cast<Mask *>(w.r + (inst.guard & ~1u))
+                                                      : *reinterpret_cast<Mask *>(w.r + inst.guard));
     for (auto [lanes, pc] : {std::pair(rest & guarded, &inst), std::pair(rest & ~guarded, &inst + 1)}) {
       if (!lanes) continue;
       Split s;
@@ -395,14 +400,16 @@ void exec::callFunction(Warp &warp, const Inst &inst, Mask mask) {
   const CodeFunction &f = code.functions[size_t(target)];
   uint32_t base = w.frame->localTop;
   if (uint64_t(base) + (f.frameBytes + 63) / 64 * 64 > w.localStride) {
-    stopLaunch(w, inst, LaunchResult::IllegalAddress, "local memory stack overflow: calls are nested too deeply");
+    stopLaunch(w, inst, LaunchResult::IllegalAddress,
+               "local memory stack overflow: calls are nested too deeply");
     return;
   }
   Frame *caller = w.frame, *frame = makeFrame(w, uint32_t(target), caller, base);
   frame->returnTo = w.pc;
   if (w.localState) {
     for (Mask m = mask; m; m &= m - 1)
-      std::memset(w.localState + size_t(__builtin_ctz(m)) * w.localStride + base, ByteUninitialised, f.frameBytes);
+      std::memset(w.localState + size_t(__builtin_ctz(m)) * w.localStride + base, ByteUninitialised,
+                  f.frameBytes);
   }
   copyVariables(w, mask, caller->localBase, site.arguments, base, f.parameters, f.parameterBytes);
   w.frame = frame;
@@ -432,5 +439,6 @@ uint64_t exec::clockOf(const Warp &warp) {
 
 uint64_t exec::globalTimer() {
   return uint64_t(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                      std::chrono::steady_clock::now().time_since_epoch()).count());
+                      std::chrono::steady_clock::now().time_since_epoch())
+                      .count());
 }

@@ -1,7 +1,7 @@
 //===- lexer.h - tokens of PTX text ----------------------------*- C++ -*-===//
 //
-// PTX ISA, "Syntax". A dotted word (`.reg`, `.v4`, `.L2::128B`) is one token, so that an opcode is a word followed by dotted
-// words, and `%tid.x` a word followed by `.x`. Comments and preprocessor lines are blanks.
+// PTX ISA, "Syntax". A dotted word (`.reg`, `.v4`, `.L2::128B`) is one token, so that an opcode is a word
+// followed by dotted words, and `%tid.x` a word followed by `.x`. Comments and preprocessor lines are blanks.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_PTX_LEXER_H
@@ -28,14 +28,15 @@ enum class TokenKind : uint8_t {
 struct Token {
   TokenKind kind = TokenKind::End;
   char punct = 0;
-  bool adjacent = false; ///< no blank between this token and the one before
+  bool adjacent = false;   ///< no blank between this token and the one before
   bool isUnsigned = false; ///< integer with suffix U, or past the signed range
   uint32_t line = 0;
   uint64_t bits = 0;
   std::string_view text;
 };
 
-/// The tokens of `text`, the last one being End. A character that no token starts with gives `error` and ends the list.
+/// The tokens of `text`, the last one being End. A character that no token starts with gives `error` and ends
+/// the list.
 struct TokenList {
   std::vector<Token> tokens;
   std::string error;

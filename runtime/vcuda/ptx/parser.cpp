@@ -18,12 +18,14 @@ struct TypeName {
   uint32_t bytes;
 };
 constexpr TypeName typeNames[] = {
-    {"pred", Type::Pred, 0},   {"b8", Type::B8, 1},       {"b16", Type::B16, 2},       {"b32", Type::B32, 4},
-    {"b64", Type::B64, 8},     {"b128", Type::B128, 16},  {"u8", Type::U8, 1},         {"u16", Type::U16, 2},
-    {"u32", Type::U32, 4},     {"u64", Type::U64, 8},     {"s8", Type::S8, 1},         {"s16", Type::S16, 2},
-    {"s32", Type::S32, 4},     {"s64", Type::S64, 8},     {"f16", Type::F16, 2},       {"f16x2", Type::F16x2, 4},
-    {"bf16", Type::BF16, 2},   {"bf16x2", Type::BF16x2, 4}, {"f32", Type::F32, 4},     {"f64", Type::F64, 8},
-    {"tf32", Type::TF32, 4},   {"e4m3", Type::E4M3, 1},   {"e5m2", Type::E5M2, 1},     {"e4m3x2", Type::E4M3x2, 2},
+    {"pred", Type::Pred, 0},     {"b8", Type::B8, 1},     {"b16", Type::B16, 2},
+    {"b32", Type::B32, 4},       {"b64", Type::B64, 8},   {"b128", Type::B128, 16},
+    {"u8", Type::U8, 1},         {"u16", Type::U16, 2},   {"u32", Type::U32, 4},
+    {"u64", Type::U64, 8},       {"s8", Type::S8, 1},     {"s16", Type::S16, 2},
+    {"s32", Type::S32, 4},       {"s64", Type::S64, 8},   {"f16", Type::F16, 2},
+    {"f16x2", Type::F16x2, 4},   {"bf16", Type::BF16, 2}, {"bf16x2", Type::BF16x2, 4},
+    {"f32", Type::F32, 4},       {"f64", Type::F64, 8},   {"tf32", Type::TF32, 4},
+    {"e4m3", Type::E4M3, 1},     {"e5m2", Type::E5M2, 1}, {"e4m3x2", Type::E4M3x2, 2},
     {"e5m2x2", Type::E5M2x2, 2},
 };
 
@@ -59,8 +61,10 @@ SyntaxResult Parser::run() {
   }
   for (const Alias &alias : aliases) {
     auto found = functionByName.find(alias.target);
-    if (found == functionByName.end()) error(alias.line, ".alias of unknown function '" + alias.target + "'");
-    else module.functions[alias.function].aliasOf = int32_t(found->second);
+    if (found == functionByName.end())
+      error(alias.line, ".alias of unknown function '" + alias.target + "'");
+    else
+      module.functions[alias.function].aliasOf = int32_t(found->second);
   }
   for (const Fixup &fixup : fixups) {
     auto found = globals.find(fixup.target);
@@ -141,7 +145,8 @@ bool Parser::parseHeader() {
   double value = std::bit_cast<double>(number.bits);
   module.version = uint32_t(value) * 10 + uint32_t(number.text[dot + 1] - '0');
   if (module.version < 60 || module.version > 90 || number.text.size() != dot + 2)
-    return error(number.line, "PTX version " + std::string(number.text) + " is not supported (6.0 to 9.0 are)");
+    return error(number.line,
+                 "PTX version " + std::string(number.text) + " is not supported (6.0 to 9.0 are)");
   if (!takeDotted("target")) return error("expected '.target', found " + found());
   std::string_view target;
   uint32_t line = peek().line;
@@ -151,7 +156,8 @@ bool Parser::parseHeader() {
   size_t digit = 3;
   for (; digit < target.size() && target[digit] >= '0' && target[digit] <= '9' && digit < 6; ++digit)
     sm = sm * 10 + unsigned(target[digit] - '0');
-  bool suffixOk = digit == target.size() || (digit + 1 == target.size() && (target[digit] == 'a' || target[digit] == 'f'));
+  bool suffixOk = digit == target.size() ||
+                  (digit + 1 == target.size() && (target[digit] == 'a' || target[digit] == 'f'));
   if (!target.starts_with("sm_") || digit == 3 || !suffixOk)
     return error(line, "unknown target '" + std::string(target) + "'");
   module.smVersion = sm;
@@ -172,11 +178,16 @@ bool Parser::parseHeader() {
 Parser::Linkage Parser::parseLinkage() {
   Linkage linkage;
   for (;;) {
-    if (takeDotted("visible")) linkage.isVisible = true;
-    else if (takeDotted("extern")) linkage.isExtern = true;
-    else if (takeDotted("weak")) linkage.isWeak = true;
-    else if (takeDotted("common")) linkage.isCommon = true;
-    else return linkage;
+    if (takeDotted("visible"))
+      linkage.isVisible = true;
+    else if (takeDotted("extern"))
+      linkage.isExtern = true;
+    else if (takeDotted("weak"))
+      linkage.isWeak = true;
+    else if (takeDotted("common"))
+      linkage.isCommon = true;
+    else
+      return linkage;
   }
 }
 
@@ -225,10 +236,12 @@ bool Parser::skipSection() {
 bool Parser::parseAlias() {
   std::string_view name, target;
   uint32_t line = peek().line;
-  if (!expectWord(name, "a function") || !expectPunct(',') || !expectWord(target, "a function") || !expectPunct(';'))
+  if (!expectWord(name, "a function") || !expectPunct(',') || !expectWord(target, "a function") ||
+      !expectPunct(';'))
     return false;
   auto declared = functionByName.find(std::string(name));
-  if (declared == functionByName.end()) return error(line, ".alias of undeclared '" + std::string(name) + "'");
+  if (declared == functionByName.end())
+    return error(line, ".alias of undeclared '" + std::string(name) + "'");
   aliases.push_back({declared->second, std::string(target), line});
   return true;
 }
@@ -241,7 +254,8 @@ bool Parser::parseDeclarator(Declarator &d) {
   for (;;) {
     if (takeDotted("align")) {
       if (!expectInteger(align, "an alignment")) return false;
-      if (!std::has_single_bit(align) || align > 4096) return error("alignment must be a power of two up to 4096");
+      if (!std::has_single_bit(align) || align > 4096)
+        return error("alignment must be a power of two up to 4096");
       d.alignment = uint32_t(align);
     } else if (takeDotted("v2")) {
       d.vector = 2;
@@ -264,7 +278,8 @@ bool Parser::parseDeclarator(Declarator &d) {
   d.line = peek().line;
   if (!expectWord(d.name, "a name") || !parseArraySuffix(d)) return false;
   if (d.alignment == 0) d.alignment = std::max(1u, typeBytes(d.type) * d.vector);
-  if (d.bytes() > maxVariableBytes) return error(d.line, "'" + std::string(d.name) + "' is larger than 4 GiB");
+  if (d.bytes() > maxVariableBytes)
+    return error(d.line, "'" + std::string(d.name) + "' is larger than 4 GiB");
   return true;
 }
 
@@ -306,7 +321,8 @@ bool Parser::parseModuleVariable(Space space, const Linkage &linkage) {
       }
       continue;
     }
-    if (linkage.isExtern) return error(d.line, ".extern variable '" + name + "' needs a linker, which is not supported");
+    if (linkage.isExtern)
+      return error(d.line, ".extern variable '" + name + "' needs a linker, which is not supported");
     if (known != globals.end()) return error(d.line, "'" + name + "' is defined twice");
     VariableInfo variable;
     variable.space = space == Space::Global ? VariableInfo::Global : VariableInfo::Constant;
@@ -320,7 +336,8 @@ bool Parser::parseModuleVariable(Space space, const Linkage &linkage) {
     stored.bytes = d.unsized ? stored.initial.size() : d.bytes();
     if (space == Space::Constant) {
       uint64_t offset = (uint64_t(module.constantBankBytes) + d.alignment - 1) / d.alignment * d.alignment;
-      if (offset + stored.bytes > 64 * 1024) return error(d.line, "more than 65536 bytes of .const variables");
+      if (offset + stored.bytes > 64 * 1024)
+        return error(d.line, "more than 65536 bytes of .const variables");
       stored.constantOffset = uint32_t(offset);
       module.constantBankBytes = uint32_t(offset + stored.bytes);
     }
@@ -334,7 +351,8 @@ bool Parser::parseInitialiser(const Declarator &d, VariableInfo &variable) {
   return parseInitialElement(d, variable, 0);
 }
 
-bool Parser::parseInitialiserList(const Declarator &d, VariableInfo &variable, uint64_t &element, unsigned depth) {
+bool Parser::parseInitialiserList(const Declarator &d, VariableInfo &variable, uint64_t &element,
+                                  unsigned depth) {
   if (depth > 8) return error("initialiser is nested too deeply");
   if (!expectPunct('{')) return false;
   while (!isPunct('}')) {
@@ -351,13 +369,15 @@ bool Parser::parseInitialiserList(const Declarator &d, VariableInfo &variable, u
 bool Parser::parseInitialElement(const Declarator &d, VariableInfo &variable, uint64_t element) {
   uint32_t bytes = typeBytes(d.type);
   uint64_t limit = d.unsized ? maxVariableBytes : d.bytes();
-  if ((element + 1) * bytes > limit) return error("more initial values than '" + std::string(d.name) + "' has elements");
+  if ((element + 1) * bytes > limit)
+    return error("more initial values than '" + std::string(d.name) + "' has elements");
   if (variable.initial.size() < (element + 1) * bytes) variable.initial.resize((element + 1) * bytes);
   const Token &token = peek();
   if (token.kind == TokenKind::Word) return parseAddressElement(d, variable, element);
   uint64_t bits = 0;
   bool negative = false;
-  if ((isPunct('-') || isPunct('+')) && (peek(1).kind == TokenKind::Single || peek(1).kind == TokenKind::Double))
+  if ((isPunct('-') || isPunct('+')) &&
+      (peek(1).kind == TokenKind::Single || peek(1).kind == TokenKind::Double))
     negative = next().punct == '-';
   if (peek().kind == TokenKind::Single || peek().kind == TokenKind::Double) {
     const Token &number = next();
@@ -448,12 +468,24 @@ bool Parser::parseExpression(int64_t &value, unsigned minLevel) {
     if (!parseExpression(rhs, level)) return false;
     uint64_t a = uint64_t(value), b = uint64_t(rhs);
     switch (op) {
-    case '*': value = int64_t(a * b); break;
-    case '+': value = int64_t(a + b); break;
-    case '-': value = int64_t(a - b); break;
-    case '&': value = int64_t(a & b); break;
-    case '^': value = int64_t(a ^ b); break;
-    case '|': value = int64_t(a | b); break;
+    case '*':
+      value = int64_t(a * b);
+      break;
+    case '+':
+      value = int64_t(a + b);
+      break;
+    case '-':
+      value = int64_t(a - b);
+      break;
+    case '&':
+      value = int64_t(a & b);
+      break;
+    case '^':
+      value = int64_t(a ^ b);
+      break;
+    case '|':
+      value = int64_t(a | b);
+      break;
     default:
       if (rhs == 0 || (rhs == -1 && a == uint64_t(1) << 63)) return error("division has no value");
       value /= rhs;
@@ -555,11 +587,16 @@ bool Parser::parseFunctionDirectives(KernelInfo *kernel) {
     uint32_t *single = nullptr;
     KernelInfo ignored;
     KernelInfo &target = kernel ? *kernel : ignored;
-    if (takeDotted("maxntid")) dims = &target.maxThreads;
-    else if (takeDotted("reqntid")) dims = &target.requiredThreads;
-    else if (takeDotted("minnctapersm") || takeDotted("maxnctapersm")) single = &target.minCtasPerSm;
-    else if (takeDotted("maxnreg")) single = &target.maxRegisters;
-    else if (takeDotted("noreturn")) continue;
+    if (takeDotted("maxntid"))
+      dims = &target.maxThreads;
+    else if (takeDotted("reqntid"))
+      dims = &target.requiredThreads;
+    else if (takeDotted("minnctapersm") || takeDotted("maxnctapersm"))
+      single = &target.minCtasPerSm;
+    else if (takeDotted("maxnreg"))
+      single = &target.maxRegisters;
+    else if (takeDotted("noreturn"))
+      continue;
     else if (takeDotted("pragma")) {
       while (!atEnd() && !isPunct(';') && !isPunct('{')) next();
       takePunct(';');

@@ -1,7 +1,8 @@
 //===- parser.h - the state shared by the parts of the PTX parser -*- C++ -*-===//
 //
-// Recursive descent over the token list. parser.cpp reads modules, variables and functions' heads; statements.cpp reads what
-// stands inside a body. After an error the parser goes on behind the next `;` or `}`, so that several errors are reported.
+// Recursive descent over the token list. parser.cpp reads modules, variables and functions' heads;
+// statements.cpp reads what stands inside a body. After an error the parser goes on behind the next `;` or
+// `}`, so that several errors are reported.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_PTX_PARSER_H
@@ -107,8 +108,8 @@ private:
   struct Scope {
     std::unordered_map<std::string_view, uint32_t> registers;
     std::unordered_map<std::string_view, Symbol> symbols;
-    std::unordered_map<std::string_view, uint32_t> labels;   ///< defined or referred to
-    std::unordered_map<std::string_view, uint32_t> tables;   ///< .branchtargets
+    std::unordered_map<std::string_view, uint32_t> labels; ///< defined or referred to
+    std::unordered_map<std::string_view, uint32_t> tables; ///< .branchtargets
     std::unordered_map<std::string_view, bool> prototypes;
     /// `%r<100>`: name without its number; its registers come into being where they are first named
     std::unordered_map<std::string_view, std::pair<uint64_t, Type>> ranges;

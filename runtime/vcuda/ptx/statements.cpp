@@ -183,7 +183,8 @@ bool Parser::parseBodyVariable(Space space) {
     if (d.type == Type::Pred) return error(d.line, "a variable cannot be .pred");
     if (space == Space::Shared) {
       scopes.back().symbols[d.name] = {Symbol::SharedVariable, uint32_t(module.shared.size())};
-      module.shared.push_back({std::string(d.name), space, d.unsized ? 0 : d.bytes(), d.alignment, d.unsized, 0});
+      module.shared.push_back(
+          {std::string(d.name), space, d.unsized ? 0 : d.bytes(), d.alignment, d.unsized, 0});
     } else {
       if (d.unsized) return error(d.line, "'" + std::string(d.name) + "' has no size");
       scopes.back().symbols[d.name] = {Symbol::FrameVariable, addFrameVariable(*current, d, space)};

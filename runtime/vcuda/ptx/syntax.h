@@ -1,7 +1,7 @@
 //===- syntax.h - a PTX module as parsed -----------------------*- C++ -*-===//
 //
-// Names are resolved (registers, variables, labels, functions); opcodes and their modifiers are still text, which the decoder
-// (exec/decode) gives a meaning or refuses. All string_views point into the module's text.
+// Names are resolved (registers, variables, labels, functions); opcodes and their modifiers are still text,
+// which the decoder (exec/decode) gives a meaning or refuses. All string_views point into the module's text.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_PTX_SYNTAX_H
@@ -13,8 +13,34 @@
 
 namespace dlc::vcuda::ptx {
 
-enum class Type : uint8_t { None, Pred, B8, B16, B32, B64, B128, U8, U16, U32, U64, S8, S16, S32, S64, F16, F16x2, BF16,
-                            BF16x2, F32, F64, TF32, E4M3, E5M2, E4M3x2, E5M2x2 };
+enum class Type : uint8_t {
+  None,
+  Pred,
+  B8,
+  B16,
+  B32,
+  B64,
+  B128,
+  U8,
+  U16,
+  U32,
+  U64,
+  S8,
+  S16,
+  S32,
+  S64,
+  F16,
+  F16x2,
+  BF16,
+  BF16x2,
+  F32,
+  F64,
+  TF32,
+  E4M3,
+  E5M2,
+  E4M3x2,
+  E5M2x2
+};
 
 /// Bytes of a value in memory; 0 for None and Pred.
 uint32_t typeBytes(Type type);
@@ -31,15 +57,23 @@ struct Register {
 struct Variable {
   std::string name;
   Space space = Space::Shared;
-  uint64_t bytes = 0;     ///< 0 for an unsized extern array
+  uint64_t bytes = 0; ///< 0 for an unsized extern array
   uint32_t alignment = 1;
   bool isExtern = false;
-  uint32_t offset = 0;    ///< in its space: of the module (shared), of the function's frame (local, param), of the buffer (kernel param)
+  uint32_t offset = 0; ///< in its space: of the module (shared), of the function's frame (local, param), of
+                       ///< the buffer (kernel param)
 };
 
 /// What a name in an operand stands for.
 struct Symbol {
-  enum Kind : uint8_t { None, ModuleVariable, SharedVariable, FrameVariable, KernelParameter, Function } kind = None;
+  enum Kind : uint8_t {
+    None,
+    ModuleVariable,
+    SharedVariable,
+    FrameVariable,
+    KernelParameter,
+    Function
+  } kind = None;
   uint32_t index = 0;
 };
 
@@ -89,11 +123,11 @@ struct Function {
   std::vector<uint32_t> results;    ///< frame variables (device functions)
   std::vector<uint32_t> parameters; ///< frame variables (device functions)
   std::vector<Register> registers;
-  std::vector<Variable> frame;      ///< local and param variables
+  std::vector<Variable> frame; ///< local and param variables
   uint32_t frameBytes = 0;
   uint32_t frameAlignment = 1;
   std::vector<Statement> body;
-  std::vector<int32_t> labels;      ///< label -> index of the statement that it stands before
+  std::vector<int32_t> labels;                     ///< label -> index of the statement that it stands before
   std::vector<std::vector<uint32_t>> branchTables; ///< .branchtargets: labels
 };
 

@@ -69,7 +69,8 @@ ModuleInstance Device::load(std::string_view text) {
   ModuleInstance instance;
   instance.module = parsed.module;
   if (!parsed.module) return instance;
-  if (parsed.module->constantBankBytes) instance.constantBank = memory.allocate(parsed.module->constantBankBytes);
+  if (parsed.module->constantBankBytes)
+    instance.constantBank = memory.allocate(parsed.module->constantBankBytes);
   for (const VariableInfo &v : parsed.module->variables) {
     instance.variables.push_back(v.space == VariableInfo::Constant ? instance.constantBank + v.constantOffset
                                                                    : memory.allocate(v.bytes, v.name));
@@ -98,9 +99,9 @@ LaunchResult Device::run(const ModuleInstance &module, const std::string &kernel
 void test::expectClean(const LaunchResult &result) {
   EXPECT_EQ(result.status, LaunchResult::Ok) << result.message;
   for (const Finding &f : result.findings) {
-    ADD_FAILURE() << f.check << " in " << f.kernel << ", PTX line " << f.ptxLine << ", " << f.sourceFile << ":"
-                  << f.sourceLine << ", CTA " << f.cta.x << ", thread " << f.thread.x << ": " << f.message << " ["
-                  << f.other << ", line " << f.otherPtxLine << "] x " << f.count;
+    ADD_FAILURE() << f.check << " in " << f.kernel << ", PTX line " << f.ptxLine << ", " << f.sourceFile
+                  << ":" << f.sourceLine << ", CTA " << f.cta.x << ", thread " << f.thread.x << ": "
+                  << f.message << " [" << f.other << ", line " << f.otherPtxLine << "] x " << f.count;
   }
 }
 

@@ -41,7 +41,8 @@ TEST_P(Programs, Add) {
   const int n = 1000;
   auto a = floats(n), b = floats(n);
   uint64_t out = device.empty<float>(n);
-  expectClean(device.run(m, "add", {4}, {256}, Arguments().add(device.upload(a)).add(device.upload(b)).add(out).add(n)));
+  expectClean(device.run(m, "add", {4}, {256},
+                         Arguments().add(device.upload(a)).add(device.upload(b)).add(out).add(n)));
   auto c = device.download<float>(out, n);
   for (int i = 0; i < n; ++i) ASSERT_EQ(c[size_t(i)], a[size_t(i)] + b[size_t(i)]) << i;
 }
@@ -73,7 +74,8 @@ TEST_P(Programs, Transpose) {
   const int rows = 70, columns = 45;
   auto a = floats(size_t(rows * columns));
   uint64_t out = device.empty<float>(size_t(rows * columns));
-  expectClean(device.run(m, "transpose", {2, 3}, {32, 8}, Arguments().add(device.upload(a)).add(out).add(rows).add(columns)));
+  expectClean(device.run(m, "transpose", {2, 3}, {32, 8},
+                         Arguments().add(device.upload(a)).add(out).add(rows).add(columns)));
   auto c = device.download<float>(out, size_t(rows * columns));
   for (int r = 0; r < rows; ++r) {
     for (int k = 0; k < columns; ++k) ASSERT_EQ(c[size_t(k * rows + r)], a[size_t(r * columns + k)]);
@@ -88,7 +90,8 @@ TEST_P(Programs, Histogram) {
   uint64_t bins = device.upload(std::vector<unsigned>(256));
   expectClean(device.run(m, "histogram", {3}, {128}, Arguments().add(device.upload(a)).add(bins).add(n)));
   auto c = device.download<unsigned>(bins, 256);
-  for (unsigned v = 0; v < 256; ++v) ASSERT_EQ(c[v], unsigned(std::count(a.begin(), a.end(), uint8_t(v)))) << v;
+  for (unsigned v = 0; v < 256; ++v)
+    ASSERT_EQ(c[v], unsigned(std::count(a.begin(), a.end(), uint8_t(v)))) << v;
 }
 
 TEST_P(Programs, Softmax) {
@@ -96,7 +99,8 @@ TEST_P(Programs, Softmax) {
   const int rows = 7, columns = 77;
   auto a = floats(size_t(rows * columns));
   uint64_t out = device.empty<float>(size_t(rows * columns));
-  expectClean(device.run(m, "softmax", {2}, {128}, Arguments().add(device.upload(a)).add(out).add(rows).add(columns)));
+  expectClean(device.run(m, "softmax", {2}, {128},
+                         Arguments().add(device.upload(a)).add(out).add(rows).add(columns)));
   auto c = device.download<float>(out, size_t(rows * columns));
   for (int r = 0; r < rows; ++r) {
     double sum = 0;
@@ -150,7 +154,8 @@ TEST_P(Programs, LastBlockReduction) {
   auto a = floats(n);
   uint64_t partial = device.empty<float>(6), out = device.empty<float>(1);
   for (int round = 0; round < 2; ++round) {
-    expectClean(device.run(m, "lastBlock", {6}, {128}, Arguments().add(device.upload(a)).add(partial).add(out).add(n)));
+    expectClean(device.run(m, "lastBlock", {6}, {128},
+                           Arguments().add(device.upload(a)).add(partial).add(out).add(n)));
     EXPECT_NEAR(device.download<float>(out, 1)[0], std::accumulate(a.begin(), a.end(), 0.0), 1e-3);
   }
 }
@@ -190,7 +195,8 @@ TEST_P(Programs, WarpOperations) {
     EXPECT_EQ(c[t + 96], any * 2 + 1);
     EXPECT_EQ(c[t + 128], v[t / 8 * 8 + t / 8]);
     int x = v[t];
-    EXPECT_EQ(c[t + 160], __builtin_popcount(unsigned(x)) + (x ? __builtin_clz(unsigned(x)) : 32) * 100 + __builtin_ffs(x) * 10000);
+    EXPECT_EQ(c[t + 160], __builtin_popcount(unsigned(x)) + (x ? __builtin_clz(unsigned(x)) : 32) * 100 +
+                              __builtin_ffs(x) * 10000);
     EXPECT_EQ(c[t + 192], v[t < 3 ? t : t - 3]);
     EXPECT_EQ(c[t + 224], t < 16 ? v[t ^ 5] : v[t ^ 9]);
   }
@@ -202,7 +208,8 @@ TEST_P(Programs, DoubleMaths) {
   std::vector<double> a, b;
   for (int i = 0; i < n; ++i) a.push_back(i * 0.37 - 11), b.push_back(3 - i * 0.041);
   uint64_t out = device.empty<double>(n);
-  expectClean(device.run(m, "doubles", {1}, {128}, Arguments().add(device.upload(a)).add(device.upload(b)).add(out).add(n)));
+  expectClean(device.run(m, "doubles", {1}, {128},
+                         Arguments().add(device.upload(a)).add(device.upload(b)).add(out).add(n)));
   auto c = device.download<double>(out, n);
   for (size_t i = 0; i < n; ++i) {
     double want = std::sqrt(a[i] * a[i] + b[i] * b[i]) + std::sin(a[i]) * std::exp(b[i]) + a[i] / b[i];
@@ -220,7 +227,8 @@ TEST_P(Programs, LongIntegers) {
     b.push_back(int64_t(wide() >> (i % 60)) | 1);
   }
   uint64_t out = device.empty<int64_t>(4 * n);
-  expectClean(device.run(m, "longs", {1}, {64}, Arguments().add(device.upload(a)).add(device.upload(b)).add(out).add(n)));
+  expectClean(device.run(m, "longs", {1}, {64},
+                         Arguments().add(device.upload(a)).add(device.upload(b)).add(out).add(n)));
   auto c = device.download<int64_t>(out, 4 * n);
   for (size_t i = 0; i < n; ++i) {
     EXPECT_EQ(c[4 * i], int64_t(uint64_t(a[i]) * uint64_t(b[i])));
@@ -239,8 +247,9 @@ TEST_P(Programs, MatmulWithTensorCores) {
   for (float f : floats(size_t(K * N))) b.push_back(half(f));
   uint64_t out = device.empty<float>(size_t(M * N));
   device.options.counters = true;
-  LaunchResult r = device.run(m, "matmul", {unsigned(N) / 64, unsigned(M) / 64}, {128},
-                              Arguments().add(device.upload(a)).add(device.upload(b)).add(out).add(M).add(N).add(K));
+  LaunchResult r =
+      device.run(m, "matmul", {unsigned(N) / 64, unsigned(M) / 64}, {128},
+                 Arguments().add(device.upload(a)).add(device.upload(b)).add(out).add(M).add(N).add(K));
   expectClean(r);
   EXPECT_EQ(r.counters.mmaFlops, 2u * M * N * K);
   EXPECT_EQ(r.counters.sharedBankConflicts, 0u);
@@ -260,11 +269,12 @@ std::string variantName(const testing::TestParamInfo<Variant> &info) {
          (info.param.schedule.seed ? std::to_string(info.param.schedule.seed) : "");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Programs,
-                         testing::Values(Variant{"o3", {Schedule::Forward, 0}}, Variant{"o3", {Schedule::Reverse, 0}},
-                                         Variant{"o3", {Schedule::Random, 1}}, Variant{"o3", {Schedule::Random, 2}},
-                                         Variant{"o0", {Schedule::Forward, 0}}, Variant{"o0", {Schedule::Reverse, 0}},
-                                         Variant{"o0", {Schedule::Random, 1}}),
-                         variantName);
+INSTANTIATE_TEST_SUITE_P(
+    All, Programs,
+    testing::Values(Variant{"o3", {Schedule::Forward, 0}}, Variant{"o3", {Schedule::Reverse, 0}},
+                    Variant{"o3", {Schedule::Random, 1}}, Variant{"o3", {Schedule::Random, 2}},
+                    Variant{"o0", {Schedule::Forward, 0}}, Variant{"o0", {Schedule::Reverse, 0}},
+                    Variant{"o0", {Schedule::Random, 1}}),
+    variantName);
 
 } // namespace

@@ -6,34 +6,54 @@ namespace {
 
 template <class T> DLC_INLINE Mask compareInt(const T *a, const T *b, Compare c) {
   switch (c) {
-  case Compare::Eq: return compareLanes(a, b, [](T x, T y) { return x == y; });
-  case Compare::Ne: return compareLanes(a, b, [](T x, T y) { return x != y; });
+  case Compare::Eq:
+    return compareLanes(a, b, [](T x, T y) { return x == y; });
+  case Compare::Ne:
+    return compareLanes(a, b, [](T x, T y) { return x != y; });
   case Compare::Lt:
-  case Compare::Lo: return compareLanes(a, b, [](T x, T y) { return x < y; });
+  case Compare::Lo:
+    return compareLanes(a, b, [](T x, T y) { return x < y; });
   case Compare::Le:
-  case Compare::Ls: return compareLanes(a, b, [](T x, T y) { return x <= y; });
+  case Compare::Ls:
+    return compareLanes(a, b, [](T x, T y) { return x <= y; });
   case Compare::Gt:
-  case Compare::Hi: return compareLanes(a, b, [](T x, T y) { return x > y; });
-  default: return compareLanes(a, b, [](T x, T y) { return x >= y; });
+  case Compare::Hi:
+    return compareLanes(a, b, [](T x, T y) { return x > y; });
+  default:
+    return compareLanes(a, b, [](T x, T y) { return x >= y; });
   }
 }
 
 template <class T> DLC_INLINE Mask compareFloat(const T *a, const T *b, Compare c) {
   switch (c) {
-  case Compare::Eq: return compareLanes(a, b, [](T x, T y) { return x == y; });
-  case Compare::Ne: return compareLanes(a, b, [](T x, T y) { return x < y || x > y; });
-  case Compare::Lt: return compareLanes(a, b, [](T x, T y) { return x < y; });
-  case Compare::Le: return compareLanes(a, b, [](T x, T y) { return x <= y; });
-  case Compare::Gt: return compareLanes(a, b, [](T x, T y) { return x > y; });
-  case Compare::Ge: return compareLanes(a, b, [](T x, T y) { return x >= y; });
-  case Compare::Equ: return compareLanes(a, b, [](T x, T y) { return !(x < y || x > y); });
-  case Compare::Neu: return compareLanes(a, b, [](T x, T y) { return x != y; });
-  case Compare::Ltu: return compareLanes(a, b, [](T x, T y) { return !(x >= y); });
-  case Compare::Leu: return compareLanes(a, b, [](T x, T y) { return !(x > y); });
-  case Compare::Gtu: return compareLanes(a, b, [](T x, T y) { return !(x <= y); });
-  case Compare::Geu: return compareLanes(a, b, [](T x, T y) { return !(x < y); });
-  case Compare::Num: return compareLanes(a, b, [](T x, T y) { return x == x && y == y; });
-  default: return compareLanes(a, b, [](T x, T y) { return x != x || y != y; });
+  case Compare::Eq:
+    return compareLanes(a, b, [](T x, T y) { return x == y; });
+  case Compare::Ne:
+    return compareLanes(a, b, [](T x, T y) { return x < y || x > y; });
+  case Compare::Lt:
+    return compareLanes(a, b, [](T x, T y) { return x < y; });
+  case Compare::Le:
+    return compareLanes(a, b, [](T x, T y) { return x <= y; });
+  case Compare::Gt:
+    return compareLanes(a, b, [](T x, T y) { return x > y; });
+  case Compare::Ge:
+    return compareLanes(a, b, [](T x, T y) { return x >= y; });
+  case Compare::Equ:
+    return compareLanes(a, b, [](T x, T y) { return !(x < y || x > y); });
+  case Compare::Neu:
+    return compareLanes(a, b, [](T x, T y) { return x != y; });
+  case Compare::Ltu:
+    return compareLanes(a, b, [](T x, T y) { return !(x >= y); });
+  case Compare::Leu:
+    return compareLanes(a, b, [](T x, T y) { return !(x > y); });
+  case Compare::Gtu:
+    return compareLanes(a, b, [](T x, T y) { return !(x <= y); });
+  case Compare::Geu:
+    return compareLanes(a, b, [](T x, T y) { return !(x < y); });
+  case Compare::Num:
+    return compareLanes(a, b, [](T x, T y) { return x == x && y == y; });
+  default:
+    return compareLanes(a, b, [](T x, T y) { return x != x || y != y; });
   }
 }
 
@@ -64,27 +84,46 @@ template <class T> Mask compareHalves(Warp &w, const Inst &i, unsigned first, un
 /// The result for all lanes; of packed types the lower elements'.
 Mask compareValues(Warp &w, const Inst &i, bool upper) {
   switch (i.type) {
-  case Type::U16: case Type::B16: return compareInt(slot<u16>(w, i.a), slot<u16>(w, i.b), comparisonOf(i));
-  case Type::S16: return compareInt(slot<s16>(w, i.a), slot<s16>(w, i.b), comparisonOf(i));
-  case Type::U32: case Type::B32: return compareInt(slot<u32>(w, i.a), slot<u32>(w, i.b), comparisonOf(i));
-  case Type::S32: return compareInt(slot<s32>(w, i.a), slot<s32>(w, i.b), comparisonOf(i));
-  case Type::U64: case Type::B64: return compareInt(slot<u64>(w, i.a), slot<u64>(w, i.b), comparisonOf(i));
-  case Type::S64: return compareInt(slot<s64>(w, i.a), slot<s64>(w, i.b), comparisonOf(i));
-  case Type::F32: return compareFloats(w, i);
-  case Type::F64: return compareFloat(slot<f64>(w, i.a), slot<f64>(w, i.b), comparisonOf(i));
-  case Type::F16: return compareHalves<f16>(w, i, 0, 1);
-  case Type::BF16: return compareHalves<bf16>(w, i, 0, 1);
-  case Type::F16x2: return compareHalves<f16>(w, i, upper, 2);
-  default: return compareHalves<bf16>(w, i, upper, 2);
+  case Type::U16:
+  case Type::B16:
+    return compareInt(slot<u16>(w, i.a), slot<u16>(w, i.b), comparisonOf(i));
+  case Type::S16:
+    return compareInt(slot<s16>(w, i.a), slot<s16>(w, i.b), comparisonOf(i));
+  case Type::U32:
+  case Type::B32:
+    return compareInt(slot<u32>(w, i.a), slot<u32>(w, i.b), comparisonOf(i));
+  case Type::S32:
+    return compareInt(slot<s32>(w, i.a), slot<s32>(w, i.b), comparisonOf(i));
+  case Type::U64:
+  case Type::B64:
+    return compareInt(slot<u64>(w, i.a), slot<u64>(w, i.b), comparisonOf(i));
+  case Type::S64:
+    return compareInt(slot<s64>(w, i.a), slot<s64>(w, i.b), comparisonOf(i));
+  case Type::F32:
+    return compareFloats(w, i);
+  case Type::F64:
+    return compareFloat(slot<f64>(w, i.a), slot<f64>(w, i.b), comparisonOf(i));
+  case Type::F16:
+    return compareHalves<f16>(w, i, 0, 1);
+  case Type::BF16:
+    return compareHalves<bf16>(w, i, 0, 1);
+  case Type::F16x2:
+    return compareHalves<f16>(w, i, upper, 2);
+  default:
+    return compareHalves<bf16>(w, i, upper, 2);
   }
 }
 
 DLC_INLINE Mask combine(u32 mods, Mask value, Mask c) {
   switch (BoolOp(mods >> 21 & 3)) {
-  case BoolOp::And: return value & c;
-  case BoolOp::Or: return value | c;
-  case BoolOp::Xor: return value ^ c;
-  default: return value;
+  case BoolOp::And:
+    return value & c;
+  case BoolOp::Or:
+    return value | c;
+  case BoolOp::Xor:
+    return value ^ c;
+  default:
+    return value;
   }
 }
 DLC_INLINE Mask thirdPredicate(Warp &w, const Inst &i) {
@@ -133,11 +172,16 @@ template <class T> void slct(Warp &w, const Inst &i) {
 Handler compareHandler(const Inst &i) {
   unsigned bytes = typeBytesOf(i.type);
   switch (i.kind) {
-  case Kind::Setp: return setp;
-  case Kind::Set: return setValue;
-  case Kind::Selp: return bytes == 2 ? selp<u16> : bytes == 4 ? selp<u32> : bytes == 8 ? selp<u64> : Handler(nullptr);
-  case Kind::Slct: return bytes == 2 ? slct<u16> : bytes == 4 ? slct<u32> : bytes == 8 ? slct<u64> : Handler(nullptr);
-  default: return nullptr;
+  case Kind::Setp:
+    return setp;
+  case Kind::Set:
+    return setValue;
+  case Kind::Selp:
+    return bytes == 2 ? selp<u16> : bytes == 4 ? selp<u32> : bytes == 8 ? selp<u64> : Handler(nullptr);
+  case Kind::Slct:
+    return bytes == 2 ? slct<u16> : bytes == 4 ? slct<u32> : bytes == 8 ? slct<u64> : Handler(nullptr);
+  default:
+    return nullptr;
   }
 }
 

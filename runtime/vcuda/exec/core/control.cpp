@@ -4,7 +4,8 @@
 namespace dlc::vcuda::exec::DLC_CORE {
 namespace {
 
-/// First instruction of every block: counts it, lets lanes meet that wait here, and gives way when the budget is spent.
+/// First instruction of every block: counts it, lets lanes meet that wait here, and gives way when the budget
+/// is spent.
 void block(Warp &w, const Inst &i) {
   if (w.joinAt == &i) {
     arriveAtJoin(w);
@@ -63,21 +64,33 @@ void interpret(Warp &w) {
 
 Handler controlHandler(const Inst &i) {
   switch (i.kind) {
-  case Kind::Block: return block;
-  case Kind::Bra: return bra;
-  case Kind::Brx: return brx;
-  case Kind::Call: return call;
-  case Kind::Ret: return ret;
-  case Kind::Exit: return exit;
-  case Kind::Trap: return trap;
+  case Kind::Block:
+    return block;
+  case Kind::Bra:
+    return bra;
+  case Kind::Brx:
+    return brx;
+  case Kind::Call:
+    return call;
+  case Kind::Ret:
+    return ret;
+  case Kind::Exit:
+    return exit;
+  case Kind::Trap:
+    return trap;
   case Kind::Brkpt:
   case Kind::Prefetch:
-  case Kind::Nop: return nothing;
-  case Kind::Fence: return fence;
-  case Kind::NanoSleep: return nanosleep;
+  case Kind::Nop:
+    return nothing;
+  case Kind::Fence:
+    return fence;
+  case Kind::NanoSleep:
+    return nanosleep;
   case Kind::Bar:
-  case Kind::BarRed: return bar;
-  default: return nullptr;
+  case Kind::BarRed:
+    return bar;
+  default:
+    return nullptr;
   }
 }
 
@@ -91,8 +104,8 @@ namespace dlc::vcuda::exec {
 
 Handler DLC_PASTE(selectHandler_, DLC_CORE)(const Inst &i) {
   using namespace DLC_CORE;
-  for (auto group : {integerHandler, floatHandler, halfHandler, compareHandler, convertHandler, memoryHandler, warpHandler,
-                     controlHandler, mmaHandler}) {
+  for (auto group : {integerHandler, floatHandler, halfHandler, compareHandler, convertHandler, memoryHandler,
+                     warpHandler, controlHandler, mmaHandler}) {
     if (Handler handler = group(i)) return handler;
   }
   return nullptr;

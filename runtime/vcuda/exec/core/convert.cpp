@@ -1,5 +1,5 @@
-// cvt and its like (PTX ISA 9.7.9.20). The common conversions are vector loops; the others go lane by lane through a 64-bit
-// integer or a double, both of which hold every source value exactly.
+// cvt and its like (PTX ISA 9.7.9.20). The common conversions are vector loops; the others go lane by lane
+// through a 64-bit integer or a double, both of which hold every source value exactly.
 #include "runtime/vcuda/exec/core/half.h"
 #include "runtime/vcuda/exec/core/rounding.h"
 
@@ -11,7 +11,9 @@ enum : u32 { ModRna = 1u << 16, ModSatFinite = 1u << 17 };
 constexpr bool isFloatType(Type t) {
   return t == Type::F16 || t == Type::BF16 || t == Type::F32 || t == Type::F64 || t == Type::TF32;
 }
-constexpr bool isSignedType(Type t) { return t == Type::S8 || t == Type::S16 || t == Type::S32 || t == Type::S64; }
+constexpr bool isSignedType(Type t) {
+  return t == Type::S8 || t == Type::S16 || t == Type::S32 || t == Type::S64;
+}
 
 /// A value on its way: integers keep 64 bits, unsigned or signed; floats are doubles.
 struct Value {
@@ -23,30 +25,63 @@ struct Value {
 DLC_INLINE Value readValue(Type t, const u8 *p) {
   Value v = {isFloatType(t), isSignedType(t), 0, 0};
   switch (typeBytesOf(t)) {
-  case 1: v.bits = *p; break;
-  case 2: { u16 x; memcpy(&x, p, 2); v.bits = x; break; }
-  case 4: { u32 x; memcpy(&x, p, 4); v.bits = x; break; }
-  default: memcpy(&v.bits, p, 8);
+  case 1:
+    v.bits = *p;
+    break;
+  case 2: {
+    u16 x;
+    memcpy(&x, p, 2);
+    v.bits = x;
+    break;
+  }
+  case 4: {
+    u32 x;
+    memcpy(&x, p, 4);
+    v.bits = x;
+    break;
+  }
+  default:
+    memcpy(&v.bits, p, 8);
   }
   switch (t) {
-  case Type::S8: v.bits = u64(s64(s8(v.bits))); break;
-  case Type::S16: v.bits = u64(s64(s16(v.bits))); break;
-  case Type::S32: v.bits = u64(s64(s32(v.bits))); break;
-  case Type::F16: v.real = toFloat(f16{u16(v.bits)}); break;
-  case Type::BF16: v.real = toFloat(bf16{u16(v.bits)}); break;
-  case Type::F32: case Type::TF32: v.real = bitCast<f32>(u32(v.bits)); break;
-  case Type::F64: v.real = bitCast<f64>(v.bits); break;
-  default: break;
+  case Type::S8:
+    v.bits = u64(s64(s8(v.bits)));
+    break;
+  case Type::S16:
+    v.bits = u64(s64(s16(v.bits)));
+    break;
+  case Type::S32:
+    v.bits = u64(s64(s32(v.bits)));
+    break;
+  case Type::F16:
+    v.real = toFloat(f16{u16(v.bits)});
+    break;
+  case Type::BF16:
+    v.real = toFloat(bf16{u16(v.bits)});
+    break;
+  case Type::F32:
+  case Type::TF32:
+    v.real = bitCast<f32>(u32(v.bits));
+    break;
+  case Type::F64:
+    v.real = bitCast<f64>(v.bits);
+    break;
+  default:
+    break;
   }
   return v;
 }
 
 DLC_INLINE f64 roundIntegral(f64 v, u32 mods) {
   switch (mods & ModRoundMask) {
-  case ModRz: return __builtin_trunc(v);
-  case ModRm: return __builtin_floor(v);
-  case ModRp: return __builtin_ceil(v);
-  default: return __builtin_rint(v);
+  case ModRz:
+    return __builtin_trunc(v);
+  case ModRm:
+    return __builtin_floor(v);
+  case ModRp:
+    return __builtin_ceil(v);
+  default:
+    return __builtin_rint(v);
   }
 }
 
@@ -90,7 +125,8 @@ template <class T> DLC_INLINE T toReal(Value v, u32 mods) {
   return r == r ? T(r) : sizeof(T) == 4 ? T(bitCast<f32>(0x7fffffffu)) : T(r);
 }
 
-/// Directed rounding to 16 bits: the float next to the exact value, then one step if it lies on the wrong side.
+/// Directed rounding to 16 bits: the float next to the exact value, then one step if it lies on the wrong
+/// side.
 template <class T> DLC_INLINE u16 toSixteen(Value v, u32 mods) {
   f64 exact = v.isFloat ? v.real : v.isSigned ? f64(s64(v.bits)) : f64(v.bits);
   if ((mods & ModRoundMask) == ModRn) return narrow<T>(exact).bits;
@@ -133,10 +169,14 @@ DLC_INLINE f32 fromEight(u8 b, bool e5m2) {
   int bias = e5m2 ? 15 : 7;
   u32 exponent = (b & 0x7f) >> fraction, rest = b & ((1u << fraction) - 1);
   f32 r;
-  if (e5m2 ? (b & 0x7f) > 0x7c : (b & 0x7f) == 0x7f) r = bitCast<f32>(0x7fffffffu);
-  else if (e5m2 && (b & 0x7f) == 0x7c) r = __builtin_inff();
-  else if (exponent == 0) r = __builtin_ldexpf(f32(rest), 1 - bias - int(fraction));
-  else r = __builtin_ldexpf(f32(rest + (1u << fraction)), int(exponent) - bias - int(fraction));
+  if (e5m2 ? (b & 0x7f) > 0x7c : (b & 0x7f) == 0x7f)
+    r = bitCast<f32>(0x7fffffffu);
+  else if (e5m2 && (b & 0x7f) == 0x7c)
+    r = __builtin_inff();
+  else if (exponent == 0)
+    r = __builtin_ldexpf(f32(rest), 1 - bias - int(fraction));
+  else
+    r = __builtin_ldexpf(f32(rest + (1u << fraction)), int(exponent) - bias - int(fraction));
   return (b & 0x80) && r == r ? -r : r;
 }
 
@@ -144,8 +184,10 @@ DLC_INLINE u32 toTf32(f32 f, u32 mods) {
   u32 bits = bitCast<u32>(f);
   if (f != f) return 0x7fffffff;
   if ((bits & 0x7f800000) == 0x7f800000) return bits;
-  if (mods & ModRna) bits += 0x1000;
-  else if ((mods & ModRoundMask) == ModRn) bits += 0xfff + (bits >> 13 & 1);
+  if (mods & ModRna)
+    bits += 0x1000;
+  else if ((mods & ModRoundMask) == ModRn)
+    bits += 0xfff + (bits >> 13 & 1);
   bits &= ~0x1fffu;
   if ((mods & ModSatFinite) && (bits & 0x7f800000) == 0x7f800000) bits = (bits & 0x80000000) | 0x7f7fe000;
   if ((mods & ModRelu) && bits >> 31) bits = 0;
@@ -171,8 +213,10 @@ DLC_INLINE u64 convertReal(Value v, Type to, u32 mods) {
     f32 r = toReal<f32>(v, rounding);
     return bitCast<u32>((mods & ModFtz) ? flush(r) : r);
   }
-  case Type::TF32: return toTf32(f32(v.real), mods);
-  default: return bitCast<u64>(toReal<f64>(v, rounding));
+  case Type::TF32:
+    return toTf32(f32(v.real), mods);
+  default:
+    return bitCast<u64>(toReal<f64>(v, rounding));
   }
 }
 
@@ -185,9 +229,12 @@ void general(Warp &w, const Inst &i) {
     Value v = readValue(from, a + size_t(l) * i.width2);
     if ((i.mods & ModFtz) && from == Type::F32) v.real = flush(f32(v.real));
     u64 r;
-    if (isFloatType(to)) r = convertReal(v, to, i.mods);
-    else if (v.isFloat) r = toInteger(v.real, to, i.mods);
-    else r = (i.mods & ModSat) ? clampInteger(v, to) : v.bits;
+    if (isFloatType(to))
+      r = convertReal(v, to, i.mods);
+    else if (v.isFloat)
+      r = toInteger(v.real, to, i.mods);
+    else
+      r = (i.mods & ModSat) ? clampInteger(v, to) : v.bits;
     // The register may be wider than the type: sign or zero fills it.
     unsigned bits = typeBytesOf(to) * 8;
     if (!isFloatType(to) && bits < 64) {
@@ -213,7 +260,8 @@ template <class T> void packedNearest(Warp &w, const Inst &i) {
 void packedEight(Warp &w, const Inst &i) {
   bool e5m2 = i.type == Type::E5M2x2, relu = i.mods & ModRelu;
   if (i.type2 == Type::F32) {
-    map2<u16, f32, f32>(w, i, [&](f32 a, f32 b) { return u16(toEight(a, e5m2, relu) << 8 | toEight(b, e5m2, relu)); });
+    map2<u16, f32, f32>(
+        w, i, [&](f32 a, f32 b) { return u16(toEight(a, e5m2, relu) << 8 | toEight(b, e5m2, relu)); });
   } else {
     map<u16, u32>(w, i, [&](u32 a) {
       f32 hi = toFloat(f16{u16(a >> 16)}), lo = toFloat(f16{u16(a)});
@@ -231,11 +279,18 @@ void unpackEight(Warp &w, const Inst &i) {
 }
 
 // The common ones.
-template <class T> void widenHalf(Warp &w, const Inst &i) { map<f32, T>(w, i, [](T a) {
+template <class T> void widenHalf(Warp &w, const Inst &i) {
+  map<f32, T>(w, i, [](T a) {
     f32 r = toFloat(a);
-    return r == r ? r : bitCast<f32>(0x7fffffffu); }); }
-template <class T> void narrowHalf(Warp &w, const Inst &i) { map<T, f32>(w, i, [](f32 a) { return narrow<T>(a); }); }
-template <class D, class S> void plain(Warp &w, const Inst &i) { map<D, S>(w, i, [](S a) { return D(a); }); }
+    return r == r ? r : bitCast<f32>(0x7fffffffu);
+  });
+}
+template <class T> void narrowHalf(Warp &w, const Inst &i) {
+  map<T, f32>(w, i, [](f32 a) { return narrow<T>(a); });
+}
+template <class D, class S> void plain(Warp &w, const Inst &i) {
+  map<D, S>(w, i, [](S a) { return D(a); });
+}
 
 Handler fastHandler(const Inst &i) {
   Type to = i.type, from = i.type2;
@@ -253,7 +308,8 @@ Handler fastHandler(const Inst &i) {
   if (to32 && isAny(from, Type::U64, Type::S64, Type::B64)) return plain<u32, u64>;
   if (to32 && from == Type::U16) return plain<u32, u16>;
   if (to32 && from == Type::S16) return plain<s32, s16>;
-  if (isAny(to, Type::U16, Type::S16, Type::B16) && isAny(from, Type::U32, Type::S32, Type::B32)) return plain<u16, u32>;
+  if (isAny(to, Type::U16, Type::S16, Type::B16) && isAny(from, Type::U32, Type::S32, Type::B32))
+    return plain<u16, u32>;
   return nullptr;
 }
 
@@ -282,7 +338,8 @@ Handler cvtHandler(const Inst &i) {
     return to == Type::F16x2 ? packedNearest<f16> : packedNearest<bf16>;
   }
   if (to == Type::TF32 && from != Type::F32) return nullptr;
-  if (typeBytesOf(to) == 0 || typeBytesOf(from) == 0 || from == Type::TF32 || from == Type::F16x2 || from == Type::BF16x2)
+  if (typeBytesOf(to) == 0 || typeBytesOf(from) == 0 || from == Type::TF32 || from == Type::F16x2 ||
+      from == Type::BF16x2)
     return nullptr;
   bool exactWidths = i.width == typeBytesOf(to) && i.width2 == typeBytesOf(from);
   Handler fast = exactWidths ? fastHandler(i) : nullptr;
@@ -322,11 +379,16 @@ void unpack(Warp &w, const Inst &i) {
 
 Handler convertHandler(const Inst &i) {
   switch (i.kind) {
-  case Kind::Cvt: return cvtHandler(i);
-  case Kind::CvtPack: return cvtPack;
-  case Kind::Pack: return pack;
-  case Kind::Unpack: return unpack;
-  default: return nullptr;
+  case Kind::Cvt:
+    return cvtHandler(i);
+  case Kind::CvtPack:
+    return cvtPack;
+  case Kind::Pack:
+    return pack;
+  case Kind::Unpack:
+    return unpack;
+  default:
+    return nullptr;
   }
 }
 

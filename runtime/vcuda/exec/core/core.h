@@ -1,8 +1,8 @@
 //===- core.h - how handlers are written -----------------------*- C++ -*-===//
 //
-// The files of this folder are compiled once per instruction set of the host, each time with another DLC_CORE as namespace.
-// A handler executes one warp instruction: a loop over 32 lanes that the compiler turns into vector code. No standard
-// library here (state.h says why); the C library's functions are fine.
+// The files of this folder are compiled once per instruction set of the host, each time with another DLC_CORE
+// as namespace. A handler executes one warp instruction: a loop over 32 lanes that the compiler turns into
+// vector code. No standard library here (state.h says why); the C library's functions are fine.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_CORE_CORE_H
@@ -19,7 +19,8 @@
 #endif
 
 #ifdef __clang__
-#define DLC_LANES _Pragma("clang loop vectorize(assume_safety) interleave(enable)") for (unsigned l = 0; l < 32; ++l)
+#define DLC_LANES                                                                                            \
+  _Pragma("clang loop vectorize(assume_safety) interleave(enable)") for (unsigned l = 0; l < 32; ++l)
 #else
 #define DLC_LANES _Pragma("GCC ivdep") for (unsigned l = 0; l < 32; ++l)
 #endif
@@ -111,7 +112,8 @@ template <class D, class A, class B, class C, class F> DLC_INLINE void map3(Warp
   }
 }
 
-// The same for what the compiler cannot turn into vectors (library calls, 128-bit products): only the lanes of the mask.
+// The same for what the compiler cannot turn into vectors (library calls, 128-bit products): only the lanes
+// of the mask.
 template <class D, class A, class F> DLC_INLINE void mapSlow(Warp &w, const Inst &i, F f) {
   D *d = slot<D>(w, i.dst);
   const A *a = slot<A>(w, i.a);
@@ -145,11 +147,35 @@ DLC_INLINE void setPredicate(Warp &w, u32 offset, Mask lanes, Mask value) {
 /// Bytes of a register that holds the type; 0 for predicates.
 constexpr unsigned typeBytesOf(Type t) {
   switch (t) {
-  case Type::B8: case Type::U8: case Type::S8: case Type::E4M3: case Type::E5M2: return 1;
-  case Type::B16: case Type::U16: case Type::S16: case Type::F16: case Type::BF16: case Type::E4M3x2: case Type::E5M2x2: return 2;
-  case Type::B32: case Type::U32: case Type::S32: case Type::F32: case Type::F16x2: case Type::BF16x2: case Type::TF32: return 4;
-  case Type::B64: case Type::U64: case Type::S64: case Type::F64: return 8;
-  default: return 0;
+  case Type::B8:
+  case Type::U8:
+  case Type::S8:
+  case Type::E4M3:
+  case Type::E5M2:
+    return 1;
+  case Type::B16:
+  case Type::U16:
+  case Type::S16:
+  case Type::F16:
+  case Type::BF16:
+  case Type::E4M3x2:
+  case Type::E5M2x2:
+    return 2;
+  case Type::B32:
+  case Type::U32:
+  case Type::S32:
+  case Type::F32:
+  case Type::F16x2:
+  case Type::BF16x2:
+  case Type::TF32:
+    return 4;
+  case Type::B64:
+  case Type::U64:
+  case Type::S64:
+  case Type::F64:
+    return 8;
+  default:
+    return 0;
   }
 }
 

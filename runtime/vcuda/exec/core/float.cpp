@@ -1,4 +1,5 @@
-// Floating point in 32 and 64 bits (PTX ISA 9.7.3). NaN results are canonical: 0x7fffffff, as the hardware gives them.
+// Floating point in 32 and 64 bits (PTX ISA 9.7.3). NaN results are canonical: 0x7fffffff, as the hardware
+// gives them.
 #include "runtime/vcuda/exec/core/half.h"
 #include "runtime/vcuda/exec/core/rounding.h"
 
@@ -45,15 +46,18 @@ template <class Op, unsigned Sources, bool Sat> void flushed(Warp &w, const Inst
   Op op;
   auto finish = [](f32 v) { return Sat ? saturate(v) : canonical(flush(v)); };
   if constexpr (Sources == 1) map<f32, f32>(w, i, [&](f32 a) { return finish(op(flush(a), a, a)); });
-  if constexpr (Sources == 2) map2<f32, f32, f32>(w, i, [&](f32 a, f32 b) { return finish(op(flush(a), flush(b), a)); });
+  if constexpr (Sources == 2)
+    map2<f32, f32, f32>(w, i, [&](f32 a, f32 b) { return finish(op(flush(a), flush(b), a)); });
   if constexpr (Sources == 3)
-    map3<f32, f32, f32, f32>(w, i, [&](f32 a, f32 b, f32 c) { return finish(op(flush(a), flush(b), flush(c))); });
+    map3<f32, f32, f32, f32>(w, i,
+                             [&](f32 a, f32 b, f32 c) { return finish(op(flush(a), flush(b), flush(c))); });
 }
 
 /// Any modifiers, lane by lane.
 template <class T, class Op, unsigned Sources> void general(Warp &w, const Inst &i) {
   T *d = slot<T>(w, i.dst);
-  const T *a = slot<T>(w, i.a), *b = Sources > 1 ? slot<T>(w, i.b) : a, *c = Sources > 2 ? slot<T>(w, i.c) : a;
+  const T *a = slot<T>(w, i.a), *b = Sources > 1 ? slot<T>(w, i.b) : a,
+          *c = Sources > 2 ? slot<T>(w, i.c) : a;
   for (Mask m = lanesOf(w, i); m; m &= m - 1) {
     unsigned l = unsigned(__builtin_ctz(m));
     T x = a[l], y = b[l], z = c[l];
@@ -70,7 +74,8 @@ template <class T, class Op, unsigned Sources> void general(Warp &w, const Inst 
 }
 
 template <class Op, unsigned Sources> Handler exactHandler(const Inst &i) {
-  if (i.mods & ModRoundMask) return i.type == Type::F32 ? general<f32, Op, Sources> : general<f64, Op, Sources>;
+  if (i.mods & ModRoundMask)
+    return i.type == Type::F32 ? general<f32, Op, Sources> : general<f64, Op, Sources>;
   if (i.type == Type::F64) return exact<f64, Op, Sources>;
   if (i.type != Type::F32) return nullptr;
   if ((i.mods & ModFtz) && (i.mods & ModSat)) return flushed<Op, Sources, true>;
@@ -90,12 +95,24 @@ template <class F> DLC_INLINE void viaDouble(Warp &w, const Inst &i, F f) {
     return ftz ? flush(r) : r;
   });
 }
-void rsqrtApprox(Warp &w, const Inst &i) { viaDouble(w, i, [](f64 a) { return 1.0 / __builtin_sqrt(a); }); }
-void sinApprox(Warp &w, const Inst &i) { viaDouble(w, i, [](f64 a) { return ::sin(a); }); }
-void cosApprox(Warp &w, const Inst &i) { viaDouble(w, i, [](f64 a) { return ::cos(a); }); }
-void lg2Approx(Warp &w, const Inst &i) { viaDouble(w, i, [](f64 a) { return ::log2(a); }); }
-void ex2Approx(Warp &w, const Inst &i) { viaDouble(w, i, [](f64 a) { return ::exp2(a); }); }
-void tanhApprox(Warp &w, const Inst &i) { viaDouble(w, i, [](f64 a) { return ::tanh(a); }); }
+void rsqrtApprox(Warp &w, const Inst &i) {
+  viaDouble(w, i, [](f64 a) { return 1.0 / __builtin_sqrt(a); });
+}
+void sinApprox(Warp &w, const Inst &i) {
+  viaDouble(w, i, [](f64 a) { return ::sin(a); });
+}
+void cosApprox(Warp &w, const Inst &i) {
+  viaDouble(w, i, [](f64 a) { return ::cos(a); });
+}
+void lg2Approx(Warp &w, const Inst &i) {
+  viaDouble(w, i, [](f64 a) { return ::log2(a); });
+}
+void ex2Approx(Warp &w, const Inst &i) {
+  viaDouble(w, i, [](f64 a) { return ::exp2(a); });
+}
+void tanhApprox(Warp &w, const Inst &i) {
+  viaDouble(w, i, [](f64 a) { return ::tanh(a); });
+}
 void rsqrt64(Warp &w, const Inst &i) {
   map<f64, f64>(w, i, [](f64 a) { return canonical(1.0 / __builtin_sqrt(a)); });
 }
@@ -121,19 +138,30 @@ void rsqrt64Approx(Warp &w, const Inst &i) {
 
 void abs32(Warp &w, const Inst &i) {
   bool ftz = i.mods & ModFtz;
-  map<f32, f32>(w, i, [&](f32 a) { f32 r = bitCast<f32>(bitCast<u32>(a) & 0x7fffffff); return ftz ? flush(r) : r; });
+  map<f32, f32>(w, i, [&](f32 a) {
+    f32 r = bitCast<f32>(bitCast<u32>(a) & 0x7fffffff);
+    return ftz ? flush(r) : r;
+  });
 }
 void neg32(Warp &w, const Inst &i) {
   bool ftz = i.mods & ModFtz;
-  map<f32, f32>(w, i, [&](f32 a) { f32 r = bitCast<f32>(bitCast<u32>(a) ^ 0x80000000); return ftz ? flush(r) : r; });
+  map<f32, f32>(w, i, [&](f32 a) {
+    f32 r = bitCast<f32>(bitCast<u32>(a) ^ 0x80000000);
+    return ftz ? flush(r) : r;
+  });
 }
-void abs64(Warp &w, const Inst &i) { map<u64, u64>(w, i, [](u64 a) { return a & ~(u64(1) << 63); }); }
-void neg64(Warp &w, const Inst &i) { map<u64, u64>(w, i, [](u64 a) { return a ^ u64(1) << 63; }); }
+void abs64(Warp &w, const Inst &i) {
+  map<u64, u64>(w, i, [](u64 a) { return a & ~(u64(1) << 63); });
+}
+void neg64(Warp &w, const Inst &i) {
+  map<u64, u64>(w, i, [](u64 a) { return a ^ u64(1) << 63; });
+}
 
 /// One NaN: the other operand, or NaN with .NaN. -0 is smaller than +0.
 template <class T, class B, bool Max, bool Nan> DLC_INLINE T select(T a, T b) {
   bool aNan = a != a, bNan = b != b;
-  bool less = a < b || (a == b && (bitCast<B>(a) >> (sizeof(B) * 8 - 1)) > (bitCast<B>(b) >> (sizeof(B) * 8 - 1)));
+  bool less =
+      a < b || (a == b && (bitCast<B>(a) >> (sizeof(B) * 8 - 1)) > (bitCast<B>(b) >> (sizeof(B) * 8 - 1)));
   T r = Max ? (less ? b : a) : (less ? a : b);
   r = bNan ? a : aNan ? b : r;
   if (Nan) r = aNan ? a : bNan ? b : r;
@@ -161,14 +189,21 @@ void copysign64(Warp &w, const Inst &i) {
 /// testp: finite, infinite, number, notanumber, normal, subnormal.
 template <class B> DLC_INLINE bool testBits(B bits, u32 which) {
   constexpr unsigned fraction = sizeof(B) == 4 ? 23 : 52;
-  B top = (B(~B(0)) >> 1) >> fraction, exponent = (bits >> fraction) & top, rest = bits & ((B(1) << fraction) - 1);
+  B top = (B(~B(0)) >> 1) >> fraction, exponent = (bits >> fraction) & top,
+    rest = bits & ((B(1) << fraction) - 1);
   switch (which) {
-  case 0: return exponent != top;
-  case 1: return exponent == top && rest == 0;
-  case 2: return exponent != top || rest == 0;
-  case 3: return exponent == top && rest != 0;
-  case 4: return exponent != top && exponent != 0;
-  default: return exponent == 0 && rest != 0;
+  case 0:
+    return exponent != top;
+  case 1:
+    return exponent == top && rest == 0;
+  case 2:
+    return exponent != top || rest == 0;
+  case 3:
+    return exponent == top && rest != 0;
+  case 4:
+    return exponent != top && exponent != 0;
+  default:
+    return exponent == 0 && rest != 0;
   }
 }
 template <class B> void testp(Warp &w, const Inst &i) {
@@ -185,26 +220,46 @@ Handler floatHandler(const Inst &i) {
   bool is64 = i.type == Type::F64;
   if (!is64 && i.type != Type::F32) return nullptr;
   switch (i.kind) {
-  case Kind::Add: return exactHandler<AddOp, 2>(i);
-  case Kind::Sub: return exactHandler<SubOp, 2>(i);
-  case Kind::Mul: return exactHandler<MulOp, 2>(i);
-  case Kind::Fma: return exactHandler<FmaOp, 3>(i);
-  case Kind::Div: return exactHandler<DivOp, 2>(i);
-  case Kind::Rcp: return is64 && (i.mods & ModApprox) ? rcp64Approx : exactHandler<RcpOp, 1>(i);
-  case Kind::Sqrt: return exactHandler<SqrtOp, 1>(i);
-  case Kind::Rsqrt: return !is64 ? rsqrtApprox : i.mods & ModFtz ? rsqrt64Approx : rsqrt64;
-  case Kind::Sin: return sinApprox;
-  case Kind::Cos: return cosApprox;
-  case Kind::Lg2: return lg2Approx;
-  case Kind::Ex2: return ex2Approx;
-  case Kind::Tanh: return tanhApprox;
-  case Kind::Abs: return is64 ? abs64 : abs32;
-  case Kind::Neg: return is64 ? neg64 : neg32;
-  case Kind::Min: return extremumHandler<false>(i);
-  case Kind::Max: return extremumHandler<true>(i);
-  case Kind::Copysign: return is64 ? copysign64 : copysign32;
-  case Kind::Testp: return is64 ? testp<u64> : testp<u32>;
-  default: return nullptr;
+  case Kind::Add:
+    return exactHandler<AddOp, 2>(i);
+  case Kind::Sub:
+    return exactHandler<SubOp, 2>(i);
+  case Kind::Mul:
+    return exactHandler<MulOp, 2>(i);
+  case Kind::Fma:
+    return exactHandler<FmaOp, 3>(i);
+  case Kind::Div:
+    return exactHandler<DivOp, 2>(i);
+  case Kind::Rcp:
+    return is64 && (i.mods & ModApprox) ? rcp64Approx : exactHandler<RcpOp, 1>(i);
+  case Kind::Sqrt:
+    return exactHandler<SqrtOp, 1>(i);
+  case Kind::Rsqrt:
+    return !is64 ? rsqrtApprox : i.mods & ModFtz ? rsqrt64Approx : rsqrt64;
+  case Kind::Sin:
+    return sinApprox;
+  case Kind::Cos:
+    return cosApprox;
+  case Kind::Lg2:
+    return lg2Approx;
+  case Kind::Ex2:
+    return ex2Approx;
+  case Kind::Tanh:
+    return tanhApprox;
+  case Kind::Abs:
+    return is64 ? abs64 : abs32;
+  case Kind::Neg:
+    return is64 ? neg64 : neg32;
+  case Kind::Min:
+    return extremumHandler<false>(i);
+  case Kind::Max:
+    return extremumHandler<true>(i);
+  case Kind::Copysign:
+    return is64 ? copysign64 : copysign32;
+  case Kind::Testp:
+    return is64 ? testp<u64> : testp<u32>;
+  default:
+    return nullptr;
   }
 }
 

@@ -1,5 +1,5 @@
-// f16, bf16 and their packed pairs (PTX ISA 9.7.4). A pair is two elements that follow each other in the slot, so that packed
-// instructions are loops over 64 elements.
+// f16, bf16 and their packed pairs (PTX ISA 9.7.4). A pair is two elements that follow each other in the
+// slot, so that packed instructions are loops over 64 elements.
 #include "runtime/vcuda/exec/core/half.h"
 
 namespace dlc::vcuda::exec::DLC_CORE {
@@ -11,7 +11,8 @@ template <unsigned Sources, class T, class F> DLC_INLINE void mapHalves(Warp &w,
   if (!m) return;
   bool packed = i.type == Type::F16x2 || i.type == Type::BF16x2;
   T *d = slot<T>(w, i.dst);
-  const T *a = slot<T>(w, i.a), *b = Sources > 1 ? slot<T>(w, i.b) : a, *c = Sources > 2 ? slot<T>(w, i.c) : a;
+  const T *a = slot<T>(w, i.a), *b = Sources > 1 ? slot<T>(w, i.b) : a,
+          *c = Sources > 2 ? slot<T>(w, i.c) : a;
   unsigned shift = packed ? 1 : 0;
   for (unsigned part = 0; part < (packed ? 2u : 1u); ++part) {
     unsigned first = part * 32;
@@ -31,16 +32,23 @@ template <class T> DLC_INLINE T finish(f32 r, u32 mods) {
 
 template <class T> DLC_INLINE T input(T h, u32 mods) { return mods & ModFtz ? flush(h) : h; }
 
-/// +, - and * of two 11- or 8-bit significands are right in float: 24 bits are more than twice as many plus two.
+/// +, - and * of two 11- or 8-bit significands are right in float: 24 bits are more than twice as many plus
+/// two.
 template <class T, class F> void arithmetic2(Warp &w, const Inst &i, F f) {
   u32 mods = i.mods;
   mapHalves<2, T>(w, i, [&](T a, T b, T) {
     return finish<T>(f(toFloat(input(a, mods)), toFloat(input(b, mods))), mods);
   });
 }
-template <class T> void add(Warp &w, const Inst &i) { arithmetic2<T>(w, i, [](f32 a, f32 b) { return a + b; }); }
-template <class T> void sub(Warp &w, const Inst &i) { arithmetic2<T>(w, i, [](f32 a, f32 b) { return a - b; }); }
-template <class T> void mul(Warp &w, const Inst &i) { arithmetic2<T>(w, i, [](f32 a, f32 b) { return a * b; }); }
+template <class T> void add(Warp &w, const Inst &i) {
+  arithmetic2<T>(w, i, [](f32 a, f32 b) { return a + b; });
+}
+template <class T> void sub(Warp &w, const Inst &i) {
+  arithmetic2<T>(w, i, [](f32 a, f32 b) { return a - b; });
+}
+template <class T> void mul(Warp &w, const Inst &i) {
+  arithmetic2<T>(w, i, [](f32 a, f32 b) { return a * b; });
+}
 
 /// The product is exact in double, and where the sum is not, the bit that decides the rounding still is.
 template <class T> void fma(Warp &w, const Inst &i) {
@@ -91,22 +99,37 @@ template <class T, class F> DLC_INLINE void viaDouble(Warp &w, const Inst &i, F 
     }
   }
 }
-template <class T> void ex2(Warp &w, const Inst &i) { viaDouble<T>(w, i, [](f64 a) { return ::exp2(a); }); }
-template <class T> void tanh(Warp &w, const Inst &i) { viaDouble<T>(w, i, [](f64 a) { return ::tanh(a); }); }
+template <class T> void ex2(Warp &w, const Inst &i) {
+  viaDouble<T>(w, i, [](f64 a) { return ::exp2(a); });
+}
+template <class T> void tanh(Warp &w, const Inst &i) {
+  viaDouble<T>(w, i, [](f64 a) { return ::tanh(a); });
+}
 
 template <class T> Handler handlerFor(const Inst &i) {
   switch (i.kind) {
-  case Kind::Add: return add<T>;
-  case Kind::Sub: return sub<T>;
-  case Kind::Mul: return mul<T>;
-  case Kind::Fma: return fma<T>;
-  case Kind::Neg: return neg<T>;
-  case Kind::Abs: return abs<T>;
-  case Kind::Min: return extremum<T, false>;
-  case Kind::Max: return extremum<T, true>;
-  case Kind::Ex2: return ex2<T>;
-  case Kind::Tanh: return tanh<T>;
-  default: return nullptr;
+  case Kind::Add:
+    return add<T>;
+  case Kind::Sub:
+    return sub<T>;
+  case Kind::Mul:
+    return mul<T>;
+  case Kind::Fma:
+    return fma<T>;
+  case Kind::Neg:
+    return neg<T>;
+  case Kind::Abs:
+    return abs<T>;
+  case Kind::Min:
+    return extremum<T, false>;
+  case Kind::Max:
+    return extremum<T, true>;
+  case Kind::Ex2:
+    return ex2<T>;
+  case Kind::Tanh:
+    return tanh<T>;
+  default:
+    return nullptr;
   }
 }
 

@@ -1,7 +1,8 @@
 //===- half.h - 16-bit floats in vector loops ------------------*- C++ -*-===//
 //
-// Branch-free conversions on bits, so that loops over lanes become vector code on every host. Narrowing from float rounds to
-// nearest even and gives the same bits as the hardware's cvt.rn; NaN becomes the canonical 0x7fff as the PTX ISA says.
+// Branch-free conversions on bits, so that loops over lanes become vector code on every host. Narrowing from
+// float rounds to nearest even and gives the same bits as the hardware's cvt.rn; NaN becomes the canonical
+// 0x7fff as the PTX ISA says.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_CORE_HALF_H
@@ -21,7 +22,8 @@ DLC_INLINE f32 toFloat(f16 h) {
 
 DLC_INLINE f16 toHalf(f32 f) {
   u32 bits = bitCast<u32>(f), sign = bits >> 16 & 0x8000, a = bits & 0x7fffffff;
-  // Normal results: rebias and round to even in integers. Denormal ones: the addition of 0.5 aligns and rounds.
+  // Normal results: rebias and round to even in integers. Denormal ones: the addition of 0.5 aligns and
+  // rounds.
   u32 normal = (a + 0xc8000fffu + (a >> 13 & 1)) >> 13;
   u32 denormal = bitCast<u32>(bitCast<f32>(a) + 0.5f) - 0x3f000000u;
   u32 r = a < 0x38800000u ? denormal : normal;
@@ -38,7 +40,8 @@ DLC_INLINE bf16 toBfloat(f32 f) {
   return {u16((a & 0x7fffffff) > 0x7f800000u ? 0x7fff : r)};
 }
 
-/// Rounding of a double to 16 bits in one step: first to odd in float, which keeps what the second rounding must know.
+/// Rounding of a double to 16 bits in one step: first to odd in float, which keeps what the second rounding
+/// must know.
 DLC_INLINE f32 roundToOdd(f64 d) {
   f32 f = f32(d);
   u32 bits = bitCast<u32>(f);

@@ -5,24 +5,48 @@ namespace dlc::vcuda::exec::DLC_CORE {
 namespace {
 
 template <class T> struct Unsigned;
-template <> struct Unsigned<u16> { using type = u16; };
-template <> struct Unsigned<s16> { using type = u16; };
-template <> struct Unsigned<u32> { using type = u32; };
-template <> struct Unsigned<s32> { using type = u32; };
-template <> struct Unsigned<u64> { using type = u64; };
-template <> struct Unsigned<s64> { using type = u64; };
+template <> struct Unsigned<u16> {
+  using type = u16;
+};
+template <> struct Unsigned<s16> {
+  using type = u16;
+};
+template <> struct Unsigned<u32> {
+  using type = u32;
+};
+template <> struct Unsigned<s32> {
+  using type = u32;
+};
+template <> struct Unsigned<u64> {
+  using type = u64;
+};
+template <> struct Unsigned<s64> {
+  using type = u64;
+};
 template <class T> using U = typename Unsigned<T>::type;
 template <class T> inline constexpr bool isSigned = T(-1) < T(0);
 template <class T> inline constexpr unsigned bitsOf = sizeof(T) * 8;
 
 // Twice as wide.
 template <class T> struct Wide;
-template <> struct Wide<u16> { using type = u32; };
-template <> struct Wide<s16> { using type = s32; };
-template <> struct Wide<u32> { using type = u64; };
-template <> struct Wide<s32> { using type = s64; };
-template <> struct Wide<u64> { using type = unsigned __int128; };
-template <> struct Wide<s64> { using type = __int128; };
+template <> struct Wide<u16> {
+  using type = u32;
+};
+template <> struct Wide<s16> {
+  using type = s32;
+};
+template <> struct Wide<u32> {
+  using type = u64;
+};
+template <> struct Wide<s32> {
+  using type = s64;
+};
+template <> struct Wide<u64> {
+  using type = unsigned __int128;
+};
+template <> struct Wide<s64> {
+  using type = __int128;
+};
 template <class T> using W = typename Wide<T>::type;
 
 template <class T> DLC_INLINE T highPart(T a, T b) { return T((W<T>(a) * W<T>(b)) >> bitsOf<T>); }
@@ -39,16 +63,28 @@ template <class T> DLC_INLINE T remainder(T a, T b) {
   return T(a % b);
 }
 
-DLC_INLINE s32 saturate32(s64 v) { return v > 2147483647 ? 2147483647 : v < -2147483648LL ? s32(-2147483647 - 1) : s32(v); }
+DLC_INLINE s32 saturate32(s64 v) {
+  return v > 2147483647 ? 2147483647 : v < -2147483648LL ? s32(-2147483647 - 1) : s32(v);
+}
 
-template <class T> void add(Warp &w, const Inst &i) { map2<U<T>, U<T>, U<T>>(w, i, [](U<T> a, U<T> b) { return U<T>(a + b); }); }
-template <class T> void sub(Warp &w, const Inst &i) { map2<U<T>, U<T>, U<T>>(w, i, [](U<T> a, U<T> b) { return U<T>(a - b); }); }
-void addSat(Warp &w, const Inst &i) { map2<s32, s32, s32>(w, i, [](s32 a, s32 b) { return saturate32(s64(a) + b); }); }
-void subSat(Warp &w, const Inst &i) { map2<s32, s32, s32>(w, i, [](s32 a, s32 b) { return saturate32(s64(a) - b); }); }
+template <class T> void add(Warp &w, const Inst &i) {
+  map2<U<T>, U<T>, U<T>>(w, i, [](U<T> a, U<T> b) { return U<T>(a + b); });
+}
+template <class T> void sub(Warp &w, const Inst &i) {
+  map2<U<T>, U<T>, U<T>>(w, i, [](U<T> a, U<T> b) { return U<T>(a - b); });
+}
+void addSat(Warp &w, const Inst &i) {
+  map2<s32, s32, s32>(w, i, [](s32 a, s32 b) { return saturate32(s64(a) + b); });
+}
+void subSat(Warp &w, const Inst &i) {
+  map2<s32, s32, s32>(w, i, [](s32 a, s32 b) { return saturate32(s64(a) - b); });
+}
 template <class T> void mul(Warp &w, const Inst &i) {
   map2<U<T>, U<T>, U<T>>(w, i, [](U<T> a, U<T> b) { return U<T>(u64(a) * b); });
 }
-template <class T> void mulHi(Warp &w, const Inst &i) { map2<T, T, T>(w, i, [](T a, T b) { return highPart(a, b); }); }
+template <class T> void mulHi(Warp &w, const Inst &i) {
+  map2<T, T, T>(w, i, [](T a, T b) { return highPart(a, b); });
+}
 template <class T> void mulWide(Warp &w, const Inst &i) {
   map2<W<T>, T, T>(w, i, [](T a, T b) { return W<T>(W<T>(a) * W<T>(b)); });
 }
@@ -65,26 +101,55 @@ template <class T> void madWide(Warp &w, const Inst &i) {
   using V = U<W<T>>;
   map3<V, T, T, V>(w, i, [](T a, T b, V c) { return V(V(W<T>(a) * W<T>(b)) + c); });
 }
-template <class T> void div(Warp &w, const Inst &i) { map2Slow<T, T, T>(w, i, [](T a, T b) { return divide(a, b); }); }
-template <class T> void rem(Warp &w, const Inst &i) { map2Slow<T, T, T>(w, i, [](T a, T b) { return remainder(a, b); }); }
-template <class T> void abs(Warp &w, const Inst &i) { map<T, T>(w, i, [](T a) { return a < 0 ? T(U<T>(0) - U<T>(a)) : a; }); }
-template <class T> void neg(Warp &w, const Inst &i) { map<U<T>, U<T>>(w, i, [](U<T> a) { return U<T>(U<T>(0) - a); }); }
-template <class T> void min(Warp &w, const Inst &i) { map2<T, T, T>(w, i, [](T a, T b) { return a < b ? a : b; }); }
-template <class T> void max(Warp &w, const Inst &i) { map2<T, T, T>(w, i, [](T a, T b) { return a > b ? a : b; }); }
+template <class T> void div(Warp &w, const Inst &i) {
+  map2Slow<T, T, T>(w, i, [](T a, T b) { return divide(a, b); });
+}
+template <class T> void rem(Warp &w, const Inst &i) {
+  map2Slow<T, T, T>(w, i, [](T a, T b) { return remainder(a, b); });
+}
+template <class T> void abs(Warp &w, const Inst &i) {
+  map<T, T>(w, i, [](T a) { return a < 0 ? T(U<T>(0) - U<T>(a)) : a; });
+}
+template <class T> void neg(Warp &w, const Inst &i) {
+  map<U<T>, U<T>>(w, i, [](U<T> a) { return U<T>(U<T>(0) - a); });
+}
+template <class T> void min(Warp &w, const Inst &i) {
+  map2<T, T, T>(w, i, [](T a, T b) { return a < b ? a : b; });
+}
+template <class T> void max(Warp &w, const Inst &i) {
+  map2<T, T, T>(w, i, [](T a, T b) { return a > b ? a : b; });
+}
 template <class T> void sad(Warp &w, const Inst &i) {
-  map3<U<T>, T, T, U<T>>(w, i, [](T a, T b, U<T> c) { return U<T>(c + (a < b ? U<T>(b) - U<T>(a) : U<T>(a) - U<T>(b))); });
+  map3<U<T>, T, T, U<T>>(
+      w, i, [](T a, T b, U<T> c) { return U<T>(c + (a < b ? U<T>(b) - U<T>(a) : U<T>(a) - U<T>(b))); });
 }
 
-template <class T> void bitAnd(Warp &w, const Inst &i) { map2<T, T, T>(w, i, [](T a, T b) { return T(a & b); }); }
-template <class T> void bitOr(Warp &w, const Inst &i) { map2<T, T, T>(w, i, [](T a, T b) { return T(a | b); }); }
-template <class T> void bitXor(Warp &w, const Inst &i) { map2<T, T, T>(w, i, [](T a, T b) { return T(a ^ b); }); }
-template <class T> void bitNot(Warp &w, const Inst &i) { map<T, T>(w, i, [](T a) { return T(~a); }); }
-template <class T> void cnot(Warp &w, const Inst &i) { map<T, T>(w, i, [](T a) { return T(a == 0); }); }
-template <class T> void mov(Warp &w, const Inst &i) { map<T, T>(w, i, [](T a) { return a; }); }
+template <class T> void bitAnd(Warp &w, const Inst &i) {
+  map2<T, T, T>(w, i, [](T a, T b) { return T(a & b); });
+}
+template <class T> void bitOr(Warp &w, const Inst &i) {
+  map2<T, T, T>(w, i, [](T a, T b) { return T(a | b); });
+}
+template <class T> void bitXor(Warp &w, const Inst &i) {
+  map2<T, T, T>(w, i, [](T a, T b) { return T(a ^ b); });
+}
+template <class T> void bitNot(Warp &w, const Inst &i) {
+  map<T, T>(w, i, [](T a) { return T(~a); });
+}
+template <class T> void cnot(Warp &w, const Inst &i) {
+  map<T, T>(w, i, [](T a) { return T(a == 0); });
+}
+template <class T> void mov(Warp &w, const Inst &i) {
+  map<T, T>(w, i, [](T a) { return a; });
+}
 
 void predicateOp(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i), a = predicate(w, i.a), b = i.b == NoOperand ? 0 : predicate(w, i.b);
-  Mask v = i.kind == Kind::And ? a & b : i.kind == Kind::Or ? a | b : i.kind == Kind::Xor ? a ^ b : i.kind == Kind::Not ? ~a : a;
+  Mask v = i.kind == Kind::And   ? a & b
+           : i.kind == Kind::Or  ? a | b
+           : i.kind == Kind::Xor ? a ^ b
+           : i.kind == Kind::Not ? ~a
+                                 : a;
   setPredicate(w, i.dst, m, v);
 }
 
@@ -131,7 +196,9 @@ DLC_INLINE u32 permute(u32 a, u32 b, u32 selectors) {
   return r;
 }
 
-void prmt(Warp &w, const Inst &i) { map3<u32, u32, u32, u32>(w, i, [](u32 a, u32 b, u32 c) { return permute(a, b, c); }); }
+void prmt(Warp &w, const Inst &i) {
+  map3<u32, u32, u32, u32>(w, i, [](u32 a, u32 b, u32 c) { return permute(a, b, c); });
+}
 
 /// The selectors of the named modes by c & 3 (PTX ISA, prmt).
 void prmtMode(Warp &w, const Inst &i) {
@@ -177,12 +244,24 @@ template <class T> void bfi(Warp &w, const Inst &i) {
   }
 }
 
-void brev32(Warp &w, const Inst &i) { mapSlow<u32, u32>(w, i, [](u32 a) { return __builtin_bitreverse32(a); }); }
-void brev64(Warp &w, const Inst &i) { mapSlow<u64, u64>(w, i, [](u64 a) { return __builtin_bitreverse64(a); }); }
-void popc32(Warp &w, const Inst &i) { map<u32, u32>(w, i, [](u32 a) { return u32(__builtin_popcount(a)); }); }
-void popc64(Warp &w, const Inst &i) { mapSlow<u32, u64>(w, i, [](u64 a) { return u32(__builtin_popcountll(a)); }); }
-void clz32(Warp &w, const Inst &i) { mapSlow<u32, u32>(w, i, [](u32 a) { return a ? u32(__builtin_clz(a)) : 32u; }); }
-void clz64(Warp &w, const Inst &i) { mapSlow<u32, u64>(w, i, [](u64 a) { return a ? u32(__builtin_clzll(a)) : 64u; }); }
+void brev32(Warp &w, const Inst &i) {
+  mapSlow<u32, u32>(w, i, [](u32 a) { return __builtin_bitreverse32(a); });
+}
+void brev64(Warp &w, const Inst &i) {
+  mapSlow<u64, u64>(w, i, [](u64 a) { return __builtin_bitreverse64(a); });
+}
+void popc32(Warp &w, const Inst &i) {
+  map<u32, u32>(w, i, [](u32 a) { return u32(__builtin_popcount(a)); });
+}
+void popc64(Warp &w, const Inst &i) {
+  mapSlow<u32, u64>(w, i, [](u64 a) { return u32(__builtin_popcountll(a)); });
+}
+void clz32(Warp &w, const Inst &i) {
+  mapSlow<u32, u32>(w, i, [](u32 a) { return a ? u32(__builtin_clz(a)) : 32u; });
+}
+void clz64(Warp &w, const Inst &i) {
+  mapSlow<u32, u64>(w, i, [](u64 a) { return a ? u32(__builtin_clzll(a)) : 64u; });
+}
 
 /// Position of the highest bit that is not a sign bit; with shiftamt the shift that brings it to the top.
 template <class T> void bfind(Warp &w, const Inst &i) {
@@ -215,7 +294,8 @@ void szext(Warp &w, const Inst &i) {
   });
 }
 
-/// fns: position of the n-th set bit of a from `base`: upwards for n > 0, downwards for n < 0, base itself for 0.
+/// fns: position of the n-th set bit of a from `base`: upwards for n > 0, downwards for n < 0, base itself
+/// for 0.
 DLC_INLINE u32 findNth(u32 mask, u32 base, s32 offset) {
   if (base > 31) return ~0u;
   if (offset == 0) return (mask >> base & 1) ? base : ~0u;
@@ -267,8 +347,10 @@ template <class T> void mul24(Warp &w, const Inst &i) {
     W<T> y = isSigned<T> ? W<T>(T(U<T>(b) << 8) >> 8) : W<T>(b & T(0xffffff));
     return T((x * y) >> (hi ? 16 : 0));
   };
-  if (i.kind == Kind::Mul24) map2<T, T, T>(w, i, product);
-  else map3<T, T, T, T>(w, i, [&](T a, T b, T c) { return T(U<T>(product(a, b)) + U<T>(c)); });
+  if (i.kind == Kind::Mul24)
+    map2<T, T, T>(w, i, product);
+  else
+    map3<T, T, T, T>(w, i, [&](T a, T b, T c) { return T(U<T>(product(a, b)) + U<T>(c)); });
 }
 
 /// The carry is per thread. After a subtraction it means "no borrow": a - b is a + ~b + 1.
@@ -295,69 +377,106 @@ template <class T> void carryAdd(Warp &w, const Inst &i) {
   w.carry = carry;
 }
 
-#define DLC_BY_INT(FUNCTION)                                                                                           \
-  switch (i.type) {                                                                                                    \
-  case Type::U16: return FUNCTION<u16>;                                                                                \
-  case Type::S16: return FUNCTION<s16>;                                                                                \
-  case Type::U32: return FUNCTION<u32>;                                                                                \
-  case Type::S32: return FUNCTION<s32>;                                                                                \
-  case Type::U64: return FUNCTION<u64>;                                                                                \
-  case Type::S64: return FUNCTION<s64>;                                                                                \
-  default: return nullptr;                                                                                             \
+#define DLC_BY_INT(FUNCTION)                                                                                 \
+  switch (i.type) {                                                                                          \
+  case Type::U16:                                                                                            \
+    return FUNCTION<u16>;                                                                                    \
+  case Type::S16:                                                                                            \
+    return FUNCTION<s16>;                                                                                    \
+  case Type::U32:                                                                                            \
+    return FUNCTION<u32>;                                                                                    \
+  case Type::S32:                                                                                            \
+    return FUNCTION<s32>;                                                                                    \
+  case Type::U64:                                                                                            \
+    return FUNCTION<u64>;                                                                                    \
+  case Type::S64:                                                                                            \
+    return FUNCTION<s64>;                                                                                    \
+  default:                                                                                                   \
+    return nullptr;                                                                                          \
   }
-#define DLC_BY_SIGNED(FUNCTION)                                                                                        \
-  switch (i.type) {                                                                                                    \
-  case Type::S16: return FUNCTION<s16>;                                                                                \
-  case Type::S32: return FUNCTION<s32>;                                                                                \
-  case Type::S64: return FUNCTION<s64>;                                                                                \
-  default: return nullptr;                                                                                             \
+#define DLC_BY_SIGNED(FUNCTION)                                                                              \
+  switch (i.type) {                                                                                          \
+  case Type::S16:                                                                                            \
+    return FUNCTION<s16>;                                                                                    \
+  case Type::S32:                                                                                            \
+    return FUNCTION<s32>;                                                                                    \
+  case Type::S64:                                                                                            \
+    return FUNCTION<s64>;                                                                                    \
+  default:                                                                                                   \
+    return nullptr;                                                                                          \
   }
-#define DLC_BY_WIDTH(FUNCTION)                                                                                         \
-  switch (i.type) {                                                                                                    \
-  case Type::Pred: return predicateOp;                                                                                 \
-  case Type::B16: return FUNCTION<u16>;                                                                                \
-  case Type::B32: return FUNCTION<u32>;                                                                                \
-  case Type::B64: return FUNCTION<u64>;                                                                                \
-  default: return nullptr;                                                                                             \
+#define DLC_BY_WIDTH(FUNCTION)                                                                               \
+  switch (i.type) {                                                                                          \
+  case Type::Pred:                                                                                           \
+    return predicateOp;                                                                                      \
+  case Type::B16:                                                                                            \
+    return FUNCTION<u16>;                                                                                    \
+  case Type::B32:                                                                                            \
+    return FUNCTION<u32>;                                                                                    \
+  case Type::B64:                                                                                            \
+    return FUNCTION<u64>;                                                                                    \
+  default:                                                                                                   \
+    return nullptr;                                                                                          \
   }
-#define DLC_BY_SMALL(FUNCTION)                                                                                         \
-  switch (i.type) {                                                                                                    \
-  case Type::U16: return FUNCTION<u16>;                                                                                \
-  case Type::S16: return FUNCTION<s16>;                                                                                \
-  case Type::U32: return FUNCTION<u32>;                                                                                \
-  case Type::S32: return FUNCTION<s32>;                                                                                \
-  default: return nullptr;                                                                                             \
+#define DLC_BY_SMALL(FUNCTION)                                                                               \
+  switch (i.type) {                                                                                          \
+  case Type::U16:                                                                                            \
+    return FUNCTION<u16>;                                                                                    \
+  case Type::S16:                                                                                            \
+    return FUNCTION<s16>;                                                                                    \
+  case Type::U32:                                                                                            \
+    return FUNCTION<u32>;                                                                                    \
+  case Type::S32:                                                                                            \
+    return FUNCTION<s32>;                                                                                    \
+  default:                                                                                                   \
+    return nullptr;                                                                                          \
   }
-#define DLC_BY_LARGE(FUNCTION)                                                                                         \
-  switch (i.type) {                                                                                                    \
-  case Type::U32: return FUNCTION<u32>;                                                                                \
-  case Type::S32: return FUNCTION<s32>;                                                                                \
-  case Type::U64: return FUNCTION<u64>;                                                                                \
-  case Type::S64: return FUNCTION<s64>;                                                                                \
-  default: return nullptr;                                                                                             \
+#define DLC_BY_LARGE(FUNCTION)                                                                               \
+  switch (i.type) {                                                                                          \
+  case Type::U32:                                                                                            \
+    return FUNCTION<u32>;                                                                                    \
+  case Type::S32:                                                                                            \
+    return FUNCTION<s32>;                                                                                    \
+  case Type::U64:                                                                                            \
+    return FUNCTION<u64>;                                                                                    \
+  case Type::S64:                                                                                            \
+    return FUNCTION<s64>;                                                                                    \
+  default:                                                                                                   \
+    return nullptr;                                                                                          \
   }
 
 Handler movHandler(const Inst &i) {
   switch (typeBytesOf(i.type)) {
-  case 2: return mov<u16>;
-  case 4: return mov<u32>;
-  case 8: return mov<u64>;
-  default: return i.type == Type::Pred ? predicateOp : nullptr;
+  case 2:
+    return mov<u16>;
+  case 4:
+    return mov<u32>;
+  case 8:
+    return mov<u64>;
+  default:
+    return i.type == Type::Pred ? predicateOp : nullptr;
   }
 }
 
 Handler shiftRight(const Inst &i) {
   switch (i.type) {
-  case Type::B16: return shr<u16>;
-  case Type::B32: return shr<u32>;
-  case Type::B64: return shr<u64>;
-  default: DLC_BY_INT(shr)
+  case Type::B16:
+    return shr<u16>;
+  case Type::B32:
+    return shr<u32>;
+  case Type::B64:
+    return shr<u64>;
+  default:
+    DLC_BY_INT(shr)
   }
 }
 
 Handler funnelHandler(const Inst &i) {
   u32 form = i.mods >> ModKindShift;
-  return form == 0 ? funnel<false, false> : form == 1 ? funnel<true, false> : form == 2 ? funnel<false, true> : funnel<true, true>;
+  return form == 0   ? funnel<false, false>
+         : form == 1 ? funnel<true, false>
+         : form == 2 ? funnel<false, true>
+                     : funnel<true, true>;
 }
 
 } // namespace
@@ -365,49 +484,92 @@ Handler funnelHandler(const Inst &i) {
 Handler integerHandler(const Inst &i) {
   bool is64 = typeBytesOf(i.type) == 8;
   switch (i.kind) {
-  case Kind::Mov: return movHandler(i);
-  case Kind::Add: if (i.mods & ModSat) return addSat; DLC_BY_INT(add)
-  case Kind::Sub: if (i.mods & ModSat) return subSat; DLC_BY_INT(sub)
-  case Kind::Mul: DLC_BY_INT(mul)
-  case Kind::MulHi: DLC_BY_INT(mulHi)
-  case Kind::MulWide: DLC_BY_SMALL(mulWide)
-  case Kind::Mad: DLC_BY_INT(mad)
-  case Kind::MadHi: if (i.mods & ModSat) return madHiSat; DLC_BY_INT(madHi)
-  case Kind::MadWide: DLC_BY_SMALL(madWide)
+  case Kind::Mov:
+    return movHandler(i);
+  case Kind::Add:
+    if (i.mods & ModSat) return addSat;
+    DLC_BY_INT(add)
+  case Kind::Sub:
+    if (i.mods & ModSat) return subSat;
+    DLC_BY_INT(sub)
+  case Kind::Mul:
+    DLC_BY_INT(mul)
+  case Kind::MulHi:
+    DLC_BY_INT(mulHi)
+  case Kind::MulWide:
+    DLC_BY_SMALL(mulWide)
+  case Kind::Mad:
+    DLC_BY_INT(mad)
+  case Kind::MadHi:
+    if (i.mods & ModSat) return madHiSat;
+    DLC_BY_INT(madHi)
+  case Kind::MadWide:
+    DLC_BY_SMALL(madWide)
   case Kind::Mul24:
-  case Kind::Mad24: return i.type == Type::S32 ? mul24<s32> : mul24<u32>;
+  case Kind::Mad24:
+    return i.type == Type::S32 ? mul24<s32> : mul24<u32>;
   case Kind::AddCarry:
   case Kind::SubCarry:
-  case Kind::MadCarry: DLC_BY_LARGE(carryAdd)
-  case Kind::Sad: DLC_BY_INT(sad)
-  case Kind::Div: DLC_BY_INT(div)
-  case Kind::Rem: DLC_BY_INT(rem)
-  case Kind::Abs: DLC_BY_SIGNED(abs)
-  case Kind::Neg: DLC_BY_SIGNED(neg)
-  case Kind::Min: DLC_BY_INT(min)
-  case Kind::Max: DLC_BY_INT(max)
-  case Kind::And: DLC_BY_WIDTH(bitAnd)
-  case Kind::Or: DLC_BY_WIDTH(bitOr)
-  case Kind::Xor: DLC_BY_WIDTH(bitXor)
-  case Kind::Not: DLC_BY_WIDTH(bitNot)
-  case Kind::Cnot: DLC_BY_WIDTH(cnot)
-  case Kind::Lop3: return lop3;
-  case Kind::Shl: DLC_BY_WIDTH(shl)
-  case Kind::Shr: return shiftRight(i);
-  case Kind::Funnel: return funnelHandler(i);
-  case Kind::Prmt: return (i.mods >> ModKindShift) ? prmtMode : prmt;
-  case Kind::Bfe: DLC_BY_LARGE(bfe)
-  case Kind::Bfi: return is64 ? bfi<u64> : bfi<u32>;
-  case Kind::Brev: return is64 ? brev64 : brev32;
-  case Kind::Popc: return is64 ? popc64 : popc32;
-  case Kind::Clz: return is64 ? clz64 : clz32;
-  case Kind::Bfind: DLC_BY_LARGE(bfind)
-  case Kind::Bmsk: return bmsk;
-  case Kind::Fns: return fns;
-  case Kind::Szext: return szext;
-  case Kind::Dp4a: return dp4a;
-  case Kind::Dp2a: return dp2a;
-  default: return nullptr;
+  case Kind::MadCarry:
+    DLC_BY_LARGE(carryAdd)
+  case Kind::Sad:
+    DLC_BY_INT(sad)
+  case Kind::Div:
+    DLC_BY_INT(div)
+  case Kind::Rem:
+    DLC_BY_INT(rem)
+  case Kind::Abs:
+    DLC_BY_SIGNED(abs)
+  case Kind::Neg:
+    DLC_BY_SIGNED(neg)
+  case Kind::Min:
+    DLC_BY_INT(min)
+  case Kind::Max:
+    DLC_BY_INT(max)
+  case Kind::And:
+    DLC_BY_WIDTH(bitAnd)
+  case Kind::Or:
+    DLC_BY_WIDTH(bitOr)
+  case Kind::Xor:
+    DLC_BY_WIDTH(bitXor)
+  case Kind::Not:
+    DLC_BY_WIDTH(bitNot)
+  case Kind::Cnot:
+    DLC_BY_WIDTH(cnot)
+  case Kind::Lop3:
+    return lop3;
+  case Kind::Shl:
+    DLC_BY_WIDTH(shl)
+  case Kind::Shr:
+    return shiftRight(i);
+  case Kind::Funnel:
+    return funnelHandler(i);
+  case Kind::Prmt:
+    return (i.mods >> ModKindShift) ? prmtMode : prmt;
+  case Kind::Bfe:
+    DLC_BY_LARGE(bfe)
+  case Kind::Bfi:
+    return is64 ? bfi<u64> : bfi<u32>;
+  case Kind::Brev:
+    return is64 ? brev64 : brev32;
+  case Kind::Popc:
+    return is64 ? popc64 : popc32;
+  case Kind::Clz:
+    return is64 ? clz64 : clz32;
+  case Kind::Bfind:
+    DLC_BY_LARGE(bfind)
+  case Kind::Bmsk:
+    return bmsk;
+  case Kind::Fns:
+    return fns;
+  case Kind::Szext:
+    return szext;
+  case Kind::Dp4a:
+    return dp4a;
+  case Kind::Dp2a:
+    return dp2a;
+  default:
+    return nullptr;
   }
 }
 

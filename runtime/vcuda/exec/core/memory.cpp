@@ -1,17 +1,25 @@
 // Loads, stores and atomics in all spaces (PTX ISA 9.7.9, 9.7.13).
 //
-// Each access: addresses of the lanes, a vectorised look at whether anything could be wrong, and only then, if so, the slow
-// check in checks.cpp, which writes findings and returns the lanes that may go on.
+// Each access: addresses of the lanes, a vectorised look at whether anything could be wrong, and only then,
+// if so, the slow check in checks.cpp, which writes findings and returns the lanes that may go on.
 #include "runtime/vcuda/exec/core/half.h"
 
 namespace dlc::vcuda::exec::DLC_CORE {
 namespace {
 
 template <unsigned Bytes> struct Bits;
-template <> struct Bits<1> { using type = u8; };
-template <> struct Bits<2> { using type = u16; };
-template <> struct Bits<4> { using type = u32; };
-template <> struct Bits<8> { using type = u64; };
+template <> struct Bits<1> {
+  using type = u8;
+};
+template <> struct Bits<2> {
+  using type = u16;
+};
+template <> struct Bits<4> {
+  using type = u32;
+};
+template <> struct Bits<8> {
+  using type = u64;
+};
 
 struct alignas(16) Sixteen {
   u64 lo, hi;
@@ -58,7 +66,8 @@ template <unsigned Bytes> DLC_INLINE u64 loadSmall(const u8 *p) {
 }
 
 /// All state bytes of the active lanes are ByteReady.
-template <unsigned Bytes> DLC_INLINE bool areReady(Mask m, const u64 *at, u64 base, const u8 *state, bool contiguous) {
+template <unsigned Bytes>
+DLC_INLINE bool areReady(Mask m, const u64 *at, u64 base, const u8 *state, bool contiguous) {
   u64 bad = 0;
   if (contiguous) {
     const u8 *s = state + (at[0] - base);
@@ -69,8 +78,10 @@ template <unsigned Bytes> DLC_INLINE bool areReady(Mask m, const u64 *at, u64 ba
   constexpr u64 pattern = 0x0303030303030303;
   for (; m; m &= m - 1) {
     const u8 *s = state + (at[__builtin_ctz(m)] - base);
-    if constexpr (Bytes == 16) bad |= (loadSmall<8>(s) ^ pattern) | (loadSmall<8>(s + 8) ^ pattern);
-    else bad |= loadSmall<Bytes>(s) ^ (pattern & (~u64(0) >> (64 - 8 * Bytes)));
+    if constexpr (Bytes == 16)
+      bad |= (loadSmall<8>(s) ^ pattern) | (loadSmall<8>(s + 8) ^ pattern);
+    else
+      bad |= loadSmall<Bytes>(s) ^ (pattern & (~u64(0) >> (64 - 8 * Bytes)));
   }
   return bad == 0;
 }
@@ -94,29 +105,40 @@ template <unsigned Bytes> DLC_INLINE bool touchedByOthers(Warp &w, Mask m, const
 //===----------------------------------------------------------------------===//
 
 /// Register of `width` bytes from a memory element of E bytes: zero- or sign-extended.
-template <unsigned E> DLC_INLINE void putRegister(u8 *reg, unsigned lane, unsigned width, u64 v, bool isSigned) {
+template <unsigned E>
+DLC_INLINE void putRegister(u8 *reg, unsigned lane, unsigned width, u64 v, bool isSigned) {
   if constexpr (E < 8) {
     if (isSigned && (v >> (E * 8 - 1) & 1)) v |= ~u64(0) << (E * 8 % 64);
   }
   switch (width) {
-  case 2: reinterpret_cast<u16 *>(reg)[lane] = u16(v); break;
-  case 4: reinterpret_cast<u32 *>(reg)[lane] = u32(v); break;
-  default: reinterpret_cast<u64 *>(reg)[lane] = v; break;
+  case 2:
+    reinterpret_cast<u16 *>(reg)[lane] = u16(v);
+    break;
+  case 4:
+    reinterpret_cast<u32 *>(reg)[lane] = u32(v);
+    break;
+  default:
+    reinterpret_cast<u64 *>(reg)[lane] = v;
+    break;
   }
 }
 DLC_INLINE u64 getRegister(const u8 *reg, unsigned lane, unsigned width) {
   switch (width) {
-  case 2: return reinterpret_cast<const u16 *>(reg)[lane];
-  case 4: return reinterpret_cast<const u32 *>(reg)[lane];
-  default: return reinterpret_cast<const u64 *>(reg)[lane];
+  case 2:
+    return reinterpret_cast<const u16 *>(reg)[lane];
+  case 4:
+    return reinterpret_cast<const u32 *>(reg)[lane];
+  default:
+    return reinterpret_cast<const u64 *>(reg)[lane];
   }
 }
 
 DLC_INLINE bool isSignedElement(Type t) { return t == Type::S8 || t == Type::S16 || t == Type::S32; }
 
 /// Lanes of m load `count` elements of E bytes from base + offset[lane].
-template <unsigned E> DLC_INLINE void gather(Warp &w, const Inst &i, Mask m, const u64 *at, u64 base, const u8 *bytes,
-                                             bool contiguous) {
+template <unsigned E>
+DLC_INLINE void gather(Warp &w, const Inst &i, Mask m, const u64 *at, u64 base, const u8 *bytes,
+                       bool contiguous) {
   const u32 *dst = w.cta->operands + i.aux;
   bool isSigned = isSignedElement(i.type);
   using T = typename Bits<E>::type;
@@ -128,11 +150,20 @@ template <unsigned E> DLC_INLINE void gather(Warp &w, const Inst &i, Mask m, con
       } else if (i.count == 2) {
         T *d0 = slot<T>(w, dst[0]), *d1 = slot<T>(w, dst[1]);
         const T *s = reinterpret_cast<const T *>(p);
-        DLC_LANES { d0[l] = s[2 * l]; d1[l] = s[2 * l + 1]; }
+        DLC_LANES {
+          d0[l] = s[2 * l];
+          d1[l] = s[2 * l + 1];
+        }
       } else {
-        T *d0 = slot<T>(w, dst[0]), *d1 = slot<T>(w, dst[1]), *d2 = slot<T>(w, dst[2]), *d3 = slot<T>(w, dst[3]);
+        T *d0 = slot<T>(w, dst[0]), *d1 = slot<T>(w, dst[1]), *d2 = slot<T>(w, dst[2]),
+          *d3 = slot<T>(w, dst[3]);
         const T *s = reinterpret_cast<const T *>(p);
-        DLC_LANES { d0[l] = s[4 * l]; d1[l] = s[4 * l + 1]; d2[l] = s[4 * l + 2]; d3[l] = s[4 * l + 3]; }
+        DLC_LANES {
+          d0[l] = s[4 * l];
+          d1[l] = s[4 * l + 1];
+          d2[l] = s[4 * l + 2];
+          d3[l] = s[4 * l + 3];
+        }
       }
       return;
     }
@@ -146,12 +177,13 @@ template <unsigned E> DLC_INLINE void gather(Warp &w, const Inst &i, Mask m, con
   for (; m; m &= m - 1) {
     unsigned l = unsigned(__builtin_ctz(m));
     const u8 *p = bytes + (at[l] - base);
-    for (unsigned k = 0; k < i.count; ++k) putRegister<E>(slot<u8>(w, dst[k]), l, i.width, loadSmall<E>(p + k * E), isSigned);
+    for (unsigned k = 0; k < i.count; ++k)
+      putRegister<E>(slot<u8>(w, dst[k]), l, i.width, loadSmall<E>(p + k * E), isSigned);
   }
 }
 
-template <unsigned E> DLC_INLINE void scatter(Warp &w, const Inst &i, Mask m, const u64 *at, u64 base, u8 *bytes,
-                                              bool contiguous) {
+template <unsigned E>
+DLC_INLINE void scatter(Warp &w, const Inst &i, Mask m, const u64 *at, u64 base, u8 *bytes, bool contiguous) {
   const u32 *src = w.cta->operands + i.aux;
   using T = typename Bits<E>::type;
   if (E >= 2 && contiguous && i.width == E && i.count == 1) {
@@ -191,7 +223,8 @@ DLC_INLINE void zeroLanes(Warp &w, const Inst &i, Mask m) {
 // Global memory
 //===----------------------------------------------------------------------===//
 
-template <unsigned E, unsigned Bytes> DLC_INLINE void loadGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
+template <unsigned E, unsigned Bytes>
+DLC_INLINE void loadGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
   Cta &c = *w.cta;
   w.counters.globalBytesRead += u64(__builtin_popcount(m)) * Bytes;
   bool contiguous = isContiguous(m, at, Bytes);
@@ -207,15 +240,21 @@ template <unsigned E, unsigned Bytes> DLC_INLINE void loadGlobalSized(Warp &w, c
 
 template <unsigned E> DLC_INLINE void loadGlobal(Warp &w, const Inst &i, Mask m, const u64 *at) {
   switch (E * i.count) {
-  case 1: return loadGlobalSized<E, 1>(w, i, m, at);
-  case 2: return loadGlobalSized<E, 2>(w, i, m, at);
-  case 4: return loadGlobalSized<E, 4>(w, i, m, at);
-  case 8: return loadGlobalSized<E, 8>(w, i, m, at);
-  default: return loadGlobalSized<E, 16>(w, i, m, at);
+  case 1:
+    return loadGlobalSized<E, 1>(w, i, m, at);
+  case 2:
+    return loadGlobalSized<E, 2>(w, i, m, at);
+  case 4:
+    return loadGlobalSized<E, 4>(w, i, m, at);
+  case 8:
+    return loadGlobalSized<E, 8>(w, i, m, at);
+  default:
+    return loadGlobalSized<E, 16>(w, i, m, at);
   }
 }
 
-/// Sets state and the record of writers for what was written. Record: launch 24 bits, CTA 32, byte mask 4, flags 4 (1 = atomic).
+/// Sets state and the record of writers for what was written. Record: launch 24 bits, CTA 32, byte mask 4,
+/// flags 4 (1 = atomic).
 DLC_INLINE void markWritten(Warp &w, Mask m, const u64 *at, unsigned bytes, u64 flags) {
   Cta &c = *w.cta;
   for (; m; m &= m - 1) {
@@ -231,7 +270,8 @@ DLC_INLINE void markWritten(Warp &w, Mask m, const u64 *at, unsigned bytes, u64 
   }
 }
 
-template <unsigned E, unsigned Bytes> DLC_INLINE void storeGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
+template <unsigned E, unsigned Bytes>
+DLC_INLINE void storeGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
   Cta &c = *w.cta;
   w.counters.globalBytesWritten += u64(__builtin_popcount(m)) * Bytes;
   bool contiguous = isContiguous(m, at, Bytes);
@@ -243,8 +283,10 @@ template <unsigned E, unsigned Bytes> DLC_INLINE void storeGlobalSized(Warp &w, 
       u64 lacking = 0;
       for (Mask n = m; n; n &= n - 1) {
         const u8 *s = c.globalState + (at[__builtin_ctz(n)] - c.globalBase);
-        if constexpr (Bytes == 16) lacking |= ~(loadSmall<8>(s) & loadSmall<8>(s + 8)) & 0x0101010101010101;
-        else lacking |= ~loadSmall<Bytes>(s) & (0x0101010101010101 >> (64 - 8 * Bytes));
+        if constexpr (Bytes == 16)
+          lacking |= ~(loadSmall<8>(s) & loadSmall<8>(s + 8)) & 0x0101010101010101;
+        else
+          lacking |= ~loadSmall<Bytes>(s) & (0x0101010101010101 >> (64 - 8 * Bytes));
       }
       ok = lacking == 0 && !touchedByOthers<Bytes>(w, m, at, c.globalBase);
     }
@@ -263,11 +305,16 @@ template <unsigned E, unsigned Bytes> DLC_INLINE void storeGlobalSized(Warp &w, 
 
 template <unsigned E> DLC_INLINE void storeGlobal(Warp &w, const Inst &i, Mask m, const u64 *at) {
   switch (E * i.count) {
-  case 1: return storeGlobalSized<E, 1>(w, i, m, at);
-  case 2: return storeGlobalSized<E, 2>(w, i, m, at);
-  case 4: return storeGlobalSized<E, 4>(w, i, m, at);
-  case 8: return storeGlobalSized<E, 8>(w, i, m, at);
-  default: return storeGlobalSized<E, 16>(w, i, m, at);
+  case 1:
+    return storeGlobalSized<E, 1>(w, i, m, at);
+  case 2:
+    return storeGlobalSized<E, 2>(w, i, m, at);
+  case 4:
+    return storeGlobalSized<E, 4>(w, i, m, at);
+  case 8:
+    return storeGlobalSized<E, 8>(w, i, m, at);
+  default:
+    return storeGlobalSized<E, 16>(w, i, m, at);
   }
 }
 
@@ -298,7 +345,8 @@ template <unsigned E> DLC_INLINE void storeShared(Warp &w, const Inst &i, Mask m
 /// Lanes' own memory: lane l's byte `o` is at local + l * stride + o.
 DLC_INLINE Mask localLanes(Warp &w, const Inst &i, Mask m, u64 *at, unsigned bytes, Access access) {
   Mask good = m;
-  if (w.cta->checks || !areInside(m, at, 0, w.localStride, bytes)) good = checkLocal(w, i, m, at, bytes, access);
+  if (w.cta->checks || !areInside(m, at, 0, w.localStride, bytes))
+    good = checkLocal(w, i, m, at, bytes, access);
   for (unsigned l = 0; l < 32; ++l) at[l] += u64(l) * w.localStride;
   return good;
 }
@@ -320,7 +368,8 @@ template <unsigned E> DLC_INLINE void loadParam(Warp &w, const Inst &i, Mask m, 
     for (Mask n = m; n; n &= n - 1) {
       unsigned l = unsigned(__builtin_ctz(n));
       if (at[l] + bytes <= c.paramBytes && at[l] % bytes == 0) continue;
-      reportAddress(w, i, at[l] % bytes ? "misaligned" : "out-of-bounds", l, at[l], bytes, "kernel parameters");
+      reportAddress(w, i, at[l] % bytes ? "misaligned" : "out-of-bounds", l, at[l], bytes,
+                    "kernel parameters");
       good &= ~(1u << l);
     }
     zeroLanes(w, i, m & ~good);
@@ -334,21 +383,27 @@ template <unsigned E> DLC_INLINE void loadParam(Warp &w, const Inst &i, Mask m, 
 
 constexpr u64 windowMask = 0xff00'0000'0000'0000;
 
-template <unsigned E, bool Store> void accessSpace(Warp &w, const Inst &i, Space space, Mask m, Addresses &a) {
+template <unsigned E, bool Store>
+void accessSpace(Warp &w, const Inst &i, Space space, Mask m, Addresses &a) {
   if (!m) return;
   switch (space) {
-  case Space::Shared: return Store ? storeShared<E>(w, i, m, a.at) : loadShared<E>(w, i, m, a.at);
-  case Space::Local: return Store ? storeLocal<E>(w, i, m, a.at) : loadLocal<E>(w, i, m, a.at);
+  case Space::Shared:
+    return Store ? storeShared<E>(w, i, m, a.at) : loadShared<E>(w, i, m, a.at);
+  case Space::Local:
+    return Store ? storeLocal<E>(w, i, m, a.at) : loadLocal<E>(w, i, m, a.at);
   case Space::Param:
-    if (!Store) loadParam<E>(w, i, m, a.at);
-    else reportLanes(w, i, "out-of-bounds", m, "store to kernel parameters");
+    if (!Store)
+      loadParam<E>(w, i, m, a.at);
+    else
+      reportLanes(w, i, "out-of-bounds", m, "store to kernel parameters");
     return;
   case Space::Constant: {
     u64 bank = w.cta->constantBank;
     DLC_LANES a.at[l] = a.at[l] > 0xffffff ? ~u64(0) : a.at[l] + bank;
     return loadGlobal<E>(w, i, m, a.at);
   }
-  default: return Store ? storeGlobal<E>(w, i, m, a.at) : loadGlobal<E>(w, i, m, a.at);
+  default:
+    return Store ? storeGlobal<E>(w, i, m, a.at) : loadGlobal<E>(w, i, m, a.at);
   }
 }
 
@@ -374,7 +429,8 @@ template <unsigned E, bool Store> void access(Warp &w, const Inst &i) {
   if (!(shared | local | param)) return accessSpace<E, Store>(w, i, Space::Global, m, a);
   Addresses offsets;
   auto turn = [&](Space space, Mask lanes) {
-    for (unsigned l = 0; l < 32; ++l) offsets.at[l] = space == Space::Global ? a.at[l] : a.at[l] & ~windowMask;
+    for (unsigned l = 0; l < 32; ++l)
+      offsets.at[l] = space == Space::Global ? a.at[l] : a.at[l] & ~windowMask;
     accessSpace<E, Store>(w, i, space, lanes, offsets);
   };
   turn(Space::Shared, shared);
@@ -389,34 +445,58 @@ template <unsigned E, bool Store> void access(Warp &w, const Inst &i) {
 
 template <class T> DLC_INLINE T applyInteger(AtomOp op, T old, T b, T c) {
   switch (op) {
-  case AtomOp::Exch: return b;
-  case AtomOp::Cas: return old == b ? c : old;
-  case AtomOp::Inc: return old >= b ? T(0) : T(old + 1);
-  case AtomOp::Dec: return old == 0 || old > b ? b : T(old - 1);
-  case AtomOp::Min: return old < b ? old : b;
-  case AtomOp::Max: return old > b ? old : b;
-  case AtomOp::And: return T(old & b);
-  case AtomOp::Or: return T(old | b);
-  case AtomOp::Xor: return T(old ^ b);
-  default: return T(u64(old) + u64(b));
+  case AtomOp::Exch:
+    return b;
+  case AtomOp::Cas:
+    return old == b ? c : old;
+  case AtomOp::Inc:
+    return old >= b ? T(0) : T(old + 1);
+  case AtomOp::Dec:
+    return old == 0 || old > b ? b : T(old - 1);
+  case AtomOp::Min:
+    return old < b ? old : b;
+  case AtomOp::Max:
+    return old > b ? old : b;
+  case AtomOp::And:
+    return T(old & b);
+  case AtomOp::Or:
+    return T(old | b);
+  case AtomOp::Xor:
+    return T(old ^ b);
+  default:
+    return T(u64(old) + u64(b));
   }
 }
-template <class H> DLC_INLINE u16 addHalf(u16 a, u16 b) { return narrow<H>(toFloat(H{a}) + toFloat(H{b})).bits; }
+template <class H> DLC_INLINE u16 addHalf(u16 a, u16 b) {
+  return narrow<H>(toFloat(H{a}) + toFloat(H{b})).bits;
+}
 
 /// The new value of an atomic operation on `old`, as raw bits.
 DLC_INLINE u64 apply(Type type, AtomOp op, u64 old, u64 b, u64 c) {
   switch (type) {
-  case Type::S32: return u32(applyInteger(op, s32(old), s32(b), s32(c)));
-  case Type::S64: return u64(applyInteger(op, s64(old), s64(b), s64(c)));
-  case Type::U64: case Type::B64: return applyInteger(op, old, b, c);
-  case Type::F32: return bitCast<u32>(bitCast<f32>(u32(old)) + bitCast<f32>(u32(b)));
-  case Type::F64: return bitCast<u64>(bitCast<f64>(old) + bitCast<f64>(b));
-  case Type::F16: return addHalf<f16>(u16(old), u16(b));
-  case Type::BF16: return addHalf<bf16>(u16(old), u16(b));
-  case Type::F16x2: return u64(addHalf<f16>(u16(old >> 16), u16(b >> 16))) << 16 | addHalf<f16>(u16(old), u16(b));
-  case Type::BF16x2: return u64(addHalf<bf16>(u16(old >> 16), u16(b >> 16))) << 16 | addHalf<bf16>(u16(old), u16(b));
-  case Type::B16: return applyInteger(op, u16(old), u16(b), u16(c));
-  default: return applyInteger(op, u32(old), u32(b), u32(c));
+  case Type::S32:
+    return u32(applyInteger(op, s32(old), s32(b), s32(c)));
+  case Type::S64:
+    return u64(applyInteger(op, s64(old), s64(b), s64(c)));
+  case Type::U64:
+  case Type::B64:
+    return applyInteger(op, old, b, c);
+  case Type::F32:
+    return bitCast<u32>(bitCast<f32>(u32(old)) + bitCast<f32>(u32(b)));
+  case Type::F64:
+    return bitCast<u64>(bitCast<f64>(old) + bitCast<f64>(b));
+  case Type::F16:
+    return addHalf<f16>(u16(old), u16(b));
+  case Type::BF16:
+    return addHalf<bf16>(u16(old), u16(b));
+  case Type::F16x2:
+    return u64(addHalf<f16>(u16(old >> 16), u16(b >> 16))) << 16 | addHalf<f16>(u16(old), u16(b));
+  case Type::BF16x2:
+    return u64(addHalf<bf16>(u16(old >> 16), u16(b >> 16))) << 16 | addHalf<bf16>(u16(old), u16(b));
+  case Type::B16:
+    return applyInteger(op, u16(old), u16(b), u16(c));
+  default:
+    return applyInteger(op, u32(old), u32(b), u32(c));
   }
 }
 
@@ -426,7 +506,8 @@ template <class T> DLC_INLINE u64 atomicOn(u8 *p, const Inst &i, u64 b, u64 c) {
   T old = __atomic_load_n(target, __ATOMIC_SEQ_CST);
   for (;;) {
     T value = T(apply(i.type, op, old, b, c));
-    if (__atomic_compare_exchange_n(target, &old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return old;
+    if (__atomic_compare_exchange_n(target, &old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+      return old;
   }
 }
 
@@ -475,13 +556,27 @@ bool atomSupported(const Inst &i) {
   AtomOp op = AtomOp(i.mods >> ModKindShift & 15);
   bool logic = op == AtomOp::And || op == AtomOp::Or || op == AtomOp::Xor;
   switch (i.type) {
-  case Type::B16: return op == AtomOp::Cas;
-  case Type::B32: case Type::B64: return logic || op == AtomOp::Exch || op == AtomOp::Cas;
-  case Type::U32: return op == AtomOp::Add || op == AtomOp::Inc || op == AtomOp::Dec || op == AtomOp::Min || op == AtomOp::Max || op == AtomOp::Exch || op == AtomOp::Cas;
-  case Type::S32: case Type::U64: case Type::S64: return op == AtomOp::Add || op == AtomOp::Min || op == AtomOp::Max;
-  case Type::F32: case Type::F64: case Type::F16: case Type::BF16: case Type::F16x2: case Type::BF16x2:
+  case Type::B16:
+    return op == AtomOp::Cas;
+  case Type::B32:
+  case Type::B64:
+    return logic || op == AtomOp::Exch || op == AtomOp::Cas;
+  case Type::U32:
+    return op == AtomOp::Add || op == AtomOp::Inc || op == AtomOp::Dec || op == AtomOp::Min ||
+           op == AtomOp::Max || op == AtomOp::Exch || op == AtomOp::Cas;
+  case Type::S32:
+  case Type::U64:
+  case Type::S64:
+    return op == AtomOp::Add || op == AtomOp::Min || op == AtomOp::Max;
+  case Type::F32:
+  case Type::F64:
+  case Type::F16:
+  case Type::BF16:
+  case Type::F16x2:
+  case Type::BF16x2:
     return op == AtomOp::Add;
-  default: return false;
+  default:
+    return false;
   }
 }
 
@@ -491,11 +586,16 @@ bool atomSupported(const Inst &i) {
 
 DLC_INLINE u64 windowOf(const Warp &w, Space space) {
   switch (space) {
-  case Space::Shared: return SharedWindow;
-  case Space::Local: return LocalWindow;
-  case Space::Param: return ParamWindow;
-  case Space::Constant: return w.cta->constantBank;
-  default: return 0;
+  case Space::Shared:
+    return SharedWindow;
+  case Space::Local:
+    return LocalWindow;
+  case Space::Param:
+    return ParamWindow;
+  case Space::Constant:
+    return w.cta->constantBank;
+  default:
+    return 0;
   }
 }
 void toGeneric(Warp &w, const Inst &i) {
@@ -513,8 +613,9 @@ void isSpace(Warp &w, const Inst &i) {
   for (unsigned l = 0; l < 32; ++l) {
     u64 window = a[l] & windowMask;
     bool constant = a[l] - c.constantBank < c.constantBytes;
-    bool is = i.space == Space::Global ? window == 0 && !constant
-            : i.space == Space::Constant ? constant : window == windowOf(w, i.space);
+    bool is = i.space == Space::Global     ? window == 0 && !constant
+              : i.space == Space::Constant ? constant
+                                           : window == windowOf(w, i.space);
     bits |= Mask(is) << l;
   }
   setPredicate(w, i.dst, lanesOf(w, i), bits);
@@ -522,11 +623,16 @@ void isSpace(Warp &w, const Inst &i) {
 
 template <bool Store> Handler accessHandler(const Inst &i) {
   switch (typeBytesOf(i.type)) {
-  case 1: return access<1, Store>;
-  case 2: return access<2, Store>;
-  case 4: return access<4, Store>;
-  case 8: return access<8, Store>;
-  default: return nullptr;
+  case 1:
+    return access<1, Store>;
+  case 2:
+    return access<2, Store>;
+  case 4:
+    return access<4, Store>;
+  case 8:
+    return access<8, Store>;
+  default:
+    return nullptr;
   }
 }
 
@@ -534,16 +640,22 @@ template <bool Store> Handler accessHandler(const Inst &i) {
 
 Handler memoryHandler(const Inst &i) {
   switch (i.kind) {
-  case Kind::Ld: return accessHandler<false>(i);
-  case Kind::St: return accessHandler<true>(i);
+  case Kind::Ld:
+    return accessHandler<false>(i);
+  case Kind::St:
+    return accessHandler<true>(i);
   case Kind::Atom:
   case Kind::Red:
     if (!atomSupported(i)) return nullptr;
     return typeBytesOf(i.type) == 2 ? atom<u16> : typeBytesOf(i.type) == 4 ? atom<u32> : atom<u64>;
-  case Kind::ToGeneric: return toGeneric;
-  case Kind::FromGeneric: return fromGeneric;
-  case Kind::IsSpace: return isSpace;
-  default: return nullptr;
+  case Kind::ToGeneric:
+    return toGeneric;
+  case Kind::FromGeneric:
+    return fromGeneric;
+  case Kind::IsSpace:
+    return isSpace;
+  default:
+    return nullptr;
   }
 }
 

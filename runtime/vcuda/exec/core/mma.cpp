@@ -1,5 +1,6 @@
-// mma.sync (PTX ISA 9.7.15). Fragments are gathered into row-major tiles A[M][K], B[K][N], C[M][N], multiplied, and spread
-// again. In fast arithmetic each product is accumulated by one float fma in order of k.
+// mma.sync (PTX ISA 9.7.15). Fragments are gathered into row-major tiles A[M][K], B[K][N], C[M][N],
+// multiplied, and spread again. In fast arithmetic each product is accumulated by one float fma in order of
+// k.
 #include "runtime/vcuda/exec/core/half.h"
 #include "runtime/vcuda/exec/mma_shapes.h"
 
@@ -8,7 +9,8 @@ namespace {
 
 DLC_INLINE void requireAligned(Warp &w, const Inst &i, Mask m) {
   if (m != w.live || w.live != AllLanes)
-    reportLanes(w, i, "divergent-aligned", AllLanes & ~m, "lanes are missing at an instruction that all lanes must execute together");
+    reportLanes(w, i, "divergent-aligned", AllLanes & ~m,
+                "lanes are missing at an instruction that all lanes must execute together");
 }
 
 /// One element as the accumulator's type.
@@ -49,7 +51,8 @@ DLC_INLINE void readTile(const u8 *slotBytes, T (*out)[Columns], unsigned row, u
 template <class Element, class T, unsigned K, unsigned Registers>
 DLC_INLINE void readA(Warp &w, const u32 *pool, T (*a)[K]) {
   constexpr unsigned width = 16 / sizeof(typename Element::Raw);
-  for (unsigned r = 0; r < Registers; ++r) readTile<Element, T, K>(slot<u8>(w, pool[r]), a, 8 * (r % 2), width * (r / 2));
+  for (unsigned r = 0; r < Registers; ++r)
+    readTile<Element, T, K>(slot<u8>(w, pool[r]), a, 8 * (r % 2), width * (r / 2));
 }
 
 /// B is stored by column: register r holds k = 4 E r ... of columns g; the result is B[K][8].
@@ -132,7 +135,8 @@ template <unsigned K> void mmaHalf(Warp &w, const Inst &i) {
   alignas(64) f32 a[16][K], b[K][8], c[16][8];
   readA<HalfElement, f32, K, aRegs>(w, pool + 2, a);
   readB<HalfElement, f32, K, bRegs>(w, pool + 2 + aRegs, b);
-  for (unsigned r = 0; r < 2; ++r) readTile<HalfElement, f32, 8>(slot<u8>(w, pool[2 + aRegs + bRegs + r]), c, 8 * r, 0);
+  for (unsigned r = 0; r < 2; ++r)
+    readTile<HalfElement, f32, 8>(slot<u8>(w, pool[2 + aRegs + bRegs + r]), c, 8 * r, 0);
   multiply<K>(a, b, c);
   for (unsigned r = 0; r < 2; ++r) {
     f16 *d = slot<f16>(w, pool[r]);
@@ -184,7 +188,8 @@ void mmaDouble(Warp &w, const Inst &i) {
 }
 
 template <unsigned K> Handler integerMma(const MmaShape &s) {
-  if (s.a == Type::S8) return s.b == Type::S8 ? mmaInteger<S8Element, S8Element, K> : mmaInteger<S8Element, U8Element, K>;
+  if (s.a == Type::S8)
+    return s.b == Type::S8 ? mmaInteger<S8Element, S8Element, K> : mmaInteger<S8Element, U8Element, K>;
   return s.b == Type::S8 ? mmaInteger<U8Element, S8Element, K> : mmaInteger<U8Element, U8Element, K>;
 }
 

@@ -1,7 +1,7 @@
 //===- rounding.h - directed rounding --------------------------*- C++ -*-===//
 //
-// add.rz, div.rm and their like are rare: they run lane by lane under the host's own rounding mode. Operands pass through
-// volatile variables, so that no compiler moves or folds the operation.
+// add.rz, div.rm and their like are rare: they run lane by lane under the host's own rounding mode. Operands
+// pass through volatile variables, so that no compiler moves or folds the operation.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_CORE_ROUNDING_H
@@ -15,10 +15,14 @@ namespace dlc::vcuda::exec::DLC_CORE {
 
 DLC_INLINE int hostRounding(u32 mods) {
   switch (mods & ModRoundMask) {
-  case ModRz: return FE_TOWARDZERO;
-  case ModRm: return FE_DOWNWARD;
-  case ModRp: return FE_UPWARD;
-  default: return FE_TONEAREST;
+  case ModRz:
+    return FE_TOWARDZERO;
+  case ModRm:
+    return FE_DOWNWARD;
+  case ModRp:
+    return FE_UPWARD;
+  default:
+    return FE_TONEAREST;
   }
 }
 

@@ -1,4 +1,5 @@
-// What the lanes of a warp do together: shuffles, votes, matches, matrix loads (PTX ISA 9.7.9, 9.7.13, 9.7.15), and copies.
+// What the lanes of a warp do together: shuffles, votes, matches, matrix loads (PTX
+// ISA 9.7.9, 9.7.13, 9.7.15), and copies.
 #include "runtime/vcuda/exec/core/core.h"
 #include "runtime/vcuda/exec/special.h"
 
@@ -36,10 +37,22 @@ void shfl(Warp &w, const Inst &i) {
     u32 from;
     bool ok;
     switch (mode) {
-    case ShuffleMode::Up: from = l - offset; ok = s32(from) >= s32(maxLane); break;
-    case ShuffleMode::Down: from = l + offset; ok = from <= maxLane; break;
-    case ShuffleMode::Bfly: from = l ^ offset; ok = from <= maxLane; break;
-    default: from = minLane | (offset & ~segment); ok = from <= maxLane; break;
+    case ShuffleMode::Up:
+      from = l - offset;
+      ok = s32(from) >= s32(maxLane);
+      break;
+    case ShuffleMode::Down:
+      from = l + offset;
+      ok = from <= maxLane;
+      break;
+    case ShuffleMode::Bfly:
+      from = l ^ offset;
+      ok = from <= maxLane;
+      break;
+    default:
+      from = minLane | (offset & ~segment);
+      ok = from <= maxLane;
+      break;
     }
     if (!ok) from = l;
     inRange |= Mask(ok) << l;
@@ -60,9 +73,12 @@ void vote(Warp &w, const Inst &i) {
   if (i.mods >> 20 & 1) p = ~p;
   p &= m;
   switch (VoteMode(i.mods >> ModKindShift & 3)) {
-  case VoteMode::All: return setPredicate(w, i.dst, m, p == m ? AllLanes : 0);
-  case VoteMode::Any: return setPredicate(w, i.dst, m, p ? AllLanes : 0);
-  case VoteMode::Uni: return setPredicate(w, i.dst, m, p == m || p == 0 ? AllLanes : 0);
+  case VoteMode::All:
+    return setPredicate(w, i.dst, m, p == m ? AllLanes : 0);
+  case VoteMode::Any:
+    return setPredicate(w, i.dst, m, p ? AllLanes : 0);
+  case VoteMode::Uni:
+    return setPredicate(w, i.dst, m, p == m || p == 0 ? AllLanes : 0);
   default: {
     u32 *d = slot<u32>(w, i.dst);
     DLC_LANES d[l] = (m >> l & 1) ? p : d[l];
@@ -104,12 +120,24 @@ void redux(Warp &w, const Inst &i) {
     u32 v = a[__builtin_ctz(n)];
     bool less = isSigned ? s32(v) < s32(r) : v < r;
     switch (AtomOp(i.mods >> ModKindShift & 15)) {
-    case AtomOp::Add: r += v; break;
-    case AtomOp::Min: r = less ? v : r; break;
-    case AtomOp::Max: r = less ? r : v; break;
-    case AtomOp::And: r &= v; break;
-    case AtomOp::Or: r |= v; break;
-    default: r ^= v; break;
+    case AtomOp::Add:
+      r += v;
+      break;
+    case AtomOp::Min:
+      r = less ? v : r;
+      break;
+    case AtomOp::Max:
+      r = less ? r : v;
+      break;
+    case AtomOp::And:
+      r &= v;
+      break;
+    case AtomOp::Or:
+      r |= v;
+      break;
+    default:
+      r ^= v;
+      break;
     }
   }
   u32 *d = slot<u32>(w, i.dst);
@@ -145,11 +173,13 @@ void warpSync(Warp &w, const Inst &i) {
 /// .aligned: all lanes of the warp that have not exited are here.
 DLC_INLINE void requireAligned(Warp &w, const Inst &i, Mask m) {
   if (m != w.live || w.live != AllLanes)
-    reportLanes(w, i, "divergent-aligned", AllLanes & ~m, "lanes are missing at an instruction that all lanes must execute together");
+    reportLanes(w, i, "divergent-aligned", AllLanes & ~m,
+                "lanes are missing at an instruction that all lanes must execute together");
 }
 
 DLC_INLINE u32 sharedOffset(const Inst &i, Warp &w, unsigned lane) {
-  u64 address = (i.width2 == 8 ? slot<u64>(w, i.a)[lane] : u64(u32(slot<u32>(w, i.a)[lane] + u32(u64(i.imm))))) ;
+  u64 address =
+      (i.width2 == 8 ? slot<u64>(w, i.a)[lane] : u64(u32(slot<u32>(w, i.a)[lane] + u32(u64(i.imm)))));
   if (i.width2 == 8) address += u64(i.imm);
   if (i.space == Space::Generic) address -= SharedWindow;
   return address > 0xffffffffu ? 0xffffffffu : u32(address);
@@ -183,8 +213,10 @@ template <bool Trans> void ldMatrix(Warp &w, const Inst &i) {
     alignas(64) u16 tile[64];
     for (unsigned r = 0; r < 8; ++r) {
       unsigned lane = 8 * j + r;
-      if (good >> lane & 1) memcpy(tile + 8 * r, w.cta->shared + rows[lane], 16);
-      else memset(tile + 8 * r, 0, 16);
+      if (good >> lane & 1)
+        memcpy(tile + 8 * r, w.cta->shared + rows[lane], 16);
+      else
+        memset(tile + 8 * r, 0, 16);
     }
     alignas(64) u16 turned[64];
     if (Trans) {
@@ -260,14 +292,18 @@ void cpAsync(Warp &w, const Inst &i) {
     copy.shared[l] = sharedOffset(i, w, l);
     copy.global[l] = global[l] + offset;
     u32 bytes = i.width;
-    if (ignore) bytes = (ignored >> l & 1) ? 0 : bytes;
-    else if (i.c != NoOperand && slot<u32>(w, i.c)[l] < bytes) bytes = slot<u32>(w, i.c)[l];
+    if (ignore)
+      bytes = (ignored >> l & 1) ? 0 : bytes;
+    else if (i.c != NoOperand && slot<u32>(w, i.c)[l] < bytes)
+      bytes = slot<u32>(w, i.c)[l];
     copy.sourceBytes[l] = bytes;
   }
   issueCopies(w, i, m, copy);
 }
 void cpAsyncCommit(Warp &w, const Inst &i) { commitCopies(w, lanesOf(w, i)); }
-void cpAsyncWait(Warp &w, const Inst &i) { waitForCopies(w, i, lanesOf(w, i), u32(i.imm), i.mods >> ModKindShift & 1); }
+void cpAsyncWait(Warp &w, const Inst &i) {
+  waitForCopies(w, i, lanesOf(w, i), u32(i.imm), i.mods >> ModKindShift & 1);
+}
 
 //===----------------------------------------------------------------------===//
 // Special registers
@@ -277,31 +313,64 @@ DLC_INLINE u64 specialValue(const Warp &w, unsigned l, SpecialRegister s) {
   const Cta &c = *w.cta;
   using S = SpecialRegister;
   switch (s) {
-  case S::TidX: case S::TidY: case S::TidZ: return w.tid[u32(s) - u32(S::TidX)][l];
-  case S::NtidX: case S::NtidY: case S::NtidZ: return c.ntid[u32(s) - u32(S::NtidX)];
-  case S::CtaidX: case S::CtaidY: case S::CtaidZ: return c.ctaid[u32(s) - u32(S::CtaidX)];
-  case S::NctaidX: case S::NctaidY: case S::NctaidZ: return c.nctaid[u32(s) - u32(S::NctaidX)];
-  case S::LaneId: return l;
-  case S::WarpId: return w.index;
-  case S::NWarpId: return c.warpCount;
-  case S::SmId: return c.smid;
-  case S::NSmId: return c.nsmid;
-  case S::GridId: return c.gridId;
-  case S::LaneMaskEq: return 1u << l;
-  case S::LaneMaskLt: return (1u << l) - 1;
-  case S::LaneMaskLe: return l == 31 ? AllLanes : (2u << l) - 1;
-  case S::LaneMaskGt: return l == 31 ? 0 : u32(~((2u << l) - 1));
-  case S::LaneMaskGe: return u32(~((1u << l) - 1));
-  case S::Clock: return u32(clockOf(w));
-  case S::ClockHi: return clockOf(w) >> 32;
-  case S::Clock64: return clockOf(w);
-  case S::GlobalTimer: return globalTimer();
-  case S::GlobalTimerLo: return u32(globalTimer());
-  case S::GlobalTimerHi: return globalTimer() >> 32;
-  case S::DynamicShared: return c.dynamicSharedBytes;
-  case S::TotalShared: return c.sharedBytes;
-  case S::WarpSize: return 32;
-  default: return 0;
+  case S::TidX:
+  case S::TidY:
+  case S::TidZ:
+    return w.tid[u32(s) - u32(S::TidX)][l];
+  case S::NtidX:
+  case S::NtidY:
+  case S::NtidZ:
+    return c.ntid[u32(s) - u32(S::NtidX)];
+  case S::CtaidX:
+  case S::CtaidY:
+  case S::CtaidZ:
+    return c.ctaid[u32(s) - u32(S::CtaidX)];
+  case S::NctaidX:
+  case S::NctaidY:
+  case S::NctaidZ:
+    return c.nctaid[u32(s) - u32(S::NctaidX)];
+  case S::LaneId:
+    return l;
+  case S::WarpId:
+    return w.index;
+  case S::NWarpId:
+    return c.warpCount;
+  case S::SmId:
+    return c.smid;
+  case S::NSmId:
+    return c.nsmid;
+  case S::GridId:
+    return c.gridId;
+  case S::LaneMaskEq:
+    return 1u << l;
+  case S::LaneMaskLt:
+    return (1u << l) - 1;
+  case S::LaneMaskLe:
+    return l == 31 ? AllLanes : (2u << l) - 1;
+  case S::LaneMaskGt:
+    return l == 31 ? 0 : u32(~((2u << l) - 1));
+  case S::LaneMaskGe:
+    return u32(~((1u << l) - 1));
+  case S::Clock:
+    return u32(clockOf(w));
+  case S::ClockHi:
+    return clockOf(w) >> 32;
+  case S::Clock64:
+    return clockOf(w);
+  case S::GlobalTimer:
+    return globalTimer();
+  case S::GlobalTimerLo:
+    return u32(globalTimer());
+  case S::GlobalTimerHi:
+    return globalTimer() >> 32;
+  case S::DynamicShared:
+    return c.dynamicSharedBytes;
+  case S::TotalShared:
+    return c.sharedBytes;
+  case S::WarpSize:
+    return 32;
+  default:
+    return 0;
   }
 }
 
@@ -319,21 +388,36 @@ void specialRegister(Warp &w, const Inst &i) {
 Handler warpHandler(const Inst &i) {
   bool trans = i.mods >> ModKindShift & 1;
   switch (i.kind) {
-  case Kind::Shfl: return shfl;
-  case Kind::Vote: return vote;
-  case Kind::Match: return i.type == Type::B64 ? match<u64> : match<u32>;
-  case Kind::Redux: return redux;
-  case Kind::ActiveMask: return activeMask;
-  case Kind::Elect: return elect;
-  case Kind::WarpSync: return warpSync;
-  case Kind::LdMatrix: return trans ? ldMatrix<true> : ldMatrix<false>;
-  case Kind::StMatrix: return trans ? stMatrix<true> : stMatrix<false>;
-  case Kind::MovMatrix: return movMatrix;
-  case Kind::CpAsync: return cpAsync;
-  case Kind::CpAsyncCommit: return cpAsyncCommit;
-  case Kind::CpAsyncWait: return cpAsyncWait;
-  case Kind::SpecialReg: return specialRegister;
-  default: return nullptr;
+  case Kind::Shfl:
+    return shfl;
+  case Kind::Vote:
+    return vote;
+  case Kind::Match:
+    return i.type == Type::B64 ? match<u64> : match<u32>;
+  case Kind::Redux:
+    return redux;
+  case Kind::ActiveMask:
+    return activeMask;
+  case Kind::Elect:
+    return elect;
+  case Kind::WarpSync:
+    return warpSync;
+  case Kind::LdMatrix:
+    return trans ? ldMatrix<true> : ldMatrix<false>;
+  case Kind::StMatrix:
+    return trans ? stMatrix<true> : stMatrix<false>;
+  case Kind::MovMatrix:
+    return movMatrix;
+  case Kind::CpAsync:
+    return cpAsync;
+  case Kind::CpAsyncCommit:
+    return cpAsyncCommit;
+  case Kind::CpAsyncWait:
+    return cpAsyncWait;
+  case Kind::SpecialReg:
+    return specialRegister;
+  default:
+    return nullptr;
   }
 }
 

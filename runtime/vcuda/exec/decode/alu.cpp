@@ -1,4 +1,5 @@
-// Arithmetic, logic, comparison, selection and conversion: modifiers and operands of each opcode (PTX ISA 9.7.1 to 9.7.8).
+// Arithmetic, logic, comparison, selection and conversion: modifiers and operands of each opcode (PTX
+// ISA 9.7.1 to 9.7.8).
 #include "runtime/vcuda/exec/decode/decoder.h"
 
 #include "runtime/vcuda/exec/special.h"
@@ -85,10 +86,11 @@ constexpr Row rows[] = {
 };
 
 constexpr std::pair<std::string_view, Compare> compareNames[] = {
-    {"eq", Compare::Eq},   {"ne", Compare::Ne},   {"lt", Compare::Lt},   {"le", Compare::Le},   {"gt", Compare::Gt},
-    {"ge", Compare::Ge},   {"lo", Compare::Lo},   {"ls", Compare::Ls},   {"hi", Compare::Hi},   {"hs", Compare::Hs},
-    {"equ", Compare::Equ}, {"neu", Compare::Neu}, {"ltu", Compare::Ltu}, {"leu", Compare::Leu}, {"gtu", Compare::Gtu},
-    {"geu", Compare::Geu}, {"num", Compare::Num}, {"nan", Compare::Nan}};
+    {"eq", Compare::Eq},   {"ne", Compare::Ne},   {"lt", Compare::Lt},   {"le", Compare::Le},
+    {"gt", Compare::Gt},   {"ge", Compare::Ge},   {"lo", Compare::Lo},   {"ls", Compare::Ls},
+    {"hi", Compare::Hi},   {"hs", Compare::Hs},   {"equ", Compare::Equ}, {"neu", Compare::Neu},
+    {"ltu", Compare::Ltu}, {"leu", Compare::Leu}, {"gtu", Compare::Gtu}, {"geu", Compare::Geu},
+    {"num", Compare::Num}, {"nan", Compare::Nan}};
 
 bool isFloat(Type t) {
   return typeSet(Type::F16, Type::F16x2, Type::BF16, Type::BF16x2, Type::F32, Type::F64) & bit(t);
@@ -105,8 +107,10 @@ bool Decoder::arithmetic() {
     if (operandCount() != row.sources + 1) return failOperands();
     std::vector<std::string_view> all = modifiers;
     uint32_t mods = takeMods(row.mods);
-    if (typeBytes(type) <= 4 && isFloat(type) && type != Type::F32) take("rn"); // the only rounding of 16-bit types
-    if ((row.mods & ModApprox) && type == Type::F32 && row.kind == Kind::Div && take("full")) mods |= ModApprox;
+    if (typeBytes(type) <= 4 && isFloat(type) && type != Type::F32)
+      take("rn"); // the only rounding of 16-bit types
+    if ((row.mods & ModApprox) && type == Type::F32 && row.kind == Kind::Div && take("full"))
+      mods |= ModApprox;
     if (!modifiers.empty() || (mods & row.required) != row.required) {
       modifiers = std::move(all); // another row of the opcode may take them
       if (&row != &rows[std::size(rows) - 1]) continue;
@@ -114,7 +118,8 @@ bool Decoder::arithmetic() {
     Inst &inst = emit(row.kind, type);
     inst.mods = mods;
     return dst(operand(0), type) && src(Field::A, operand(1), type) &&
-           (row.sources < 2 || src(Field::B, operand(2), type)) && (row.sources < 3 || src(Field::C, operand(3), type));
+           (row.sources < 2 || src(Field::B, operand(2), type)) &&
+           (row.sources < 3 || src(Field::C, operand(3), type));
   }
   return fail("'" + opcodeText() + "' is not supported");
 }
@@ -129,7 +134,8 @@ bool Decoder::carryArithmetic() {
   bool hi = isMad && take("hi"), lo = isMad && take("lo");
   if (isMad && !hi && !lo) return failOperands();
   Type type = takeType();
-  if (!(typeSet(Type::U32, Type::S32, Type::U64, Type::S64) & bit(type))) return fail("'" + opcodeText() + "' is not supported");
+  if (!(typeSet(Type::U32, Type::S32, Type::U64, Type::S64) & bit(type)))
+    return fail("'" + opcodeText() + "' is not supported");
   Inst &inst = emit(isMad ? Kind::MadCarry : op.starts_with("add") ? Kind::AddCarry : Kind::SubCarry, type);
   inst.mods = (in ? ModCarryIn : 0) | (out ? ModCarryOut : 0) | (hi ? 1u << ModKindShift : 0);
   if (operandCount() != (isMad ? 4u : 3u)) return failOperands();
@@ -145,8 +151,8 @@ bool Decoder::multiply() {
   if (operandCount() != (isMad ? 4u : 3u)) return failOperands();
   if (isFloat(type)) {
     if (hi || wide || lo || (isMad && type != Type::F32 && type != Type::F64)) return failOperands();
-    uint32_t allowed = type == Type::F32    ? ModRoundMask | ModFtz | ModSat
-                       : type == Type::F64 ? uint32_t(ModRoundMask)
+    uint32_t allowed = type == Type::F32      ? ModRoundMask | ModFtz | ModSat
+                       : type == Type::F64    ? uint32_t(ModRoundMask)
                        : (halves & bit(type)) ? ModFtz | ModSat
                                               : 0;
     if (!(allowed & ModRoundMask)) take("rn");
@@ -158,12 +164,20 @@ bool Decoder::multiply() {
   if (!isInt(type) || hi + wide + lo != 1) return fail("'" + opcodeText() + "' is not supported");
   Type result = type;
   if (wide) {
-    result = type == Type::U16 ? Type::U32 : type == Type::S16 ? Type::S32 : type == Type::U32 ? Type::U64
-           : type == Type::S32 ? Type::S64 : Type::None;
+    result = type == Type::U16   ? Type::U32
+             : type == Type::S16 ? Type::S32
+             : type == Type::U32 ? Type::U64
+             : type == Type::S32 ? Type::S64
+                                 : Type::None;
     if (result == Type::None) return failOperands();
   }
-  Inst &inst = emit(isMad ? (hi ? Kind::MadHi : wide ? Kind::MadWide : Kind::Mad)
-                          : (hi ? Kind::MulHi : wide ? Kind::MulWide : Kind::Mul), type);
+  Inst &inst = emit(isMad ? (hi     ? Kind::MadHi
+                             : wide ? Kind::MadWide
+                                    : Kind::Mad)
+                          : (hi     ? Kind::MulHi
+                             : wide ? Kind::MulWide
+                                    : Kind::Mul),
+                    type);
   if (isMad && hi && type == Type::S32 && take("sat")) inst.mods |= ModSat;
   return dst(operand(0), result) && src(Field::A, operand(1), type) && src(Field::B, operand(2), type) &&
          (!isMad || src(Field::C, operand(3), result));
@@ -173,7 +187,8 @@ bool Decoder::mad24() {
   bool isMad = statement->opcode == "mad24", hi = take("hi");
   if (!hi && !take("lo")) return failOperands();
   Type type = takeType();
-  if (!(typeSet(Type::U32, Type::S32) & bit(type)) || operandCount() != (isMad ? 4u : 3u)) return failOperands();
+  if (!(typeSet(Type::U32, Type::S32) & bit(type)) || operandCount() != (isMad ? 4u : 3u))
+    return failOperands();
   Inst &inst = emit(isMad ? Kind::Mad24 : Kind::Mul24, type);
   inst.mods = hi ? 1u << ModKindShift : 0;
   return dst(operand(0), type) && src(Field::A, operand(1), type) && src(Field::B, operand(2), type) &&
@@ -197,8 +212,8 @@ bool Decoder::funnelShift() {
   if (takeType() != Type::B32 || operandCount() != 4) return failOperands();
   Inst &inst = emit(Kind::Funnel, Type::B32);
   inst.mods = (right ? 1u << ModKindShift : 0) | (wrap ? 2u << ModKindShift : 0);
-  return dst(operand(0), Type::B32) && src(Field::A, operand(1), Type::B32) && src(Field::B, operand(2), Type::B32) &&
-         src(Field::C, operand(3), Type::B32);
+  return dst(operand(0), Type::B32) && src(Field::A, operand(1), Type::B32) &&
+         src(Field::B, operand(2), Type::B32) && src(Field::C, operand(3), Type::B32);
 }
 
 bool Decoder::lop3() {
@@ -207,8 +222,8 @@ bool Decoder::lop3() {
   if (table.kind != Operand::Integer || table.bits > 255) return failOperands();
   Inst &inst = emit(Kind::Lop3, Type::B32);
   inst.imm = int64_t(table.bits);
-  return dst(operand(0), Type::B32) && src(Field::A, operand(1), Type::B32) && src(Field::B, operand(2), Type::B32) &&
-         src(Field::C, operand(3), Type::B32);
+  return dst(operand(0), Type::B32) && src(Field::A, operand(1), Type::B32) &&
+         src(Field::B, operand(2), Type::B32) && src(Field::C, operand(3), Type::B32);
 }
 
 bool Decoder::prmt() {
@@ -218,8 +233,8 @@ bool Decoder::prmt() {
   for (uint32_t m = 1; m < std::size(modes); ++m) {
     if (take(modes[m])) inst.mods = m << ModKindShift;
   }
-  return dst(operand(0), Type::B32) && src(Field::A, operand(1), Type::B32) && src(Field::B, operand(2), Type::B32) &&
-         src(Field::C, operand(3), Type::B32);
+  return dst(operand(0), Type::B32) && src(Field::A, operand(1), Type::B32) &&
+         src(Field::B, operand(2), Type::B32) && src(Field::C, operand(3), Type::B32);
 }
 
 /// bfe d, a, pos, len and bfi d, a, b, pos, len; bmsk d, pos, len; fns d, mask, base, offset; szext d, a, n.
@@ -227,7 +242,8 @@ bool Decoder::bitField() {
   std::string_view op = statement->opcode;
   if (op == "bfe") {
     Type type = takeType();
-    if (!(typeSet(Type::U32, Type::U64, Type::S32, Type::S64) & bit(type)) || operandCount() != 4) return failOperands();
+    if (!(typeSet(Type::U32, Type::U64, Type::S32, Type::S64) & bit(type)) || operandCount() != 4)
+      return failOperands();
     emit(Kind::Bfe, type);
     return dst(operand(0), type) && src(Field::A, operand(1), type) && src(Field::B, operand(2), Type::U32) &&
            src(Field::C, operand(3), Type::U32);
@@ -255,7 +271,8 @@ bool Decoder::bitCount() {
   Kind kind = op == "popc" ? Kind::Popc : op == "clz" ? Kind::Clz : Kind::Bfind;
   bool amount = kind == Kind::Bfind && take("shiftamt");
   Type type = takeType();
-  uint64_t allowed = kind == Kind::Bfind ? typeSet(Type::U32, Type::S32, Type::U64, Type::S64) : typeSet(Type::B32, Type::B64);
+  uint64_t allowed = kind == Kind::Bfind ? typeSet(Type::U32, Type::S32, Type::U64, Type::S64)
+                                         : typeSet(Type::B32, Type::B64);
   if (!(allowed & bit(type)) || operandCount() != 2) return failOperands();
   emit(kind, type).mods = amount ? 1u << ModKindShift : 0;
   return dst(operand(0), Type::U32) && src(Field::A, operand(1), type);
@@ -270,8 +287,8 @@ bool Decoder::dotProduct() {
   if (!ok(a) || !ok(b) || operandCount() != 4) return failOperands();
   Inst &inst = emit(two ? Kind::Dp2a : Kind::Dp4a, Type::U32);
   inst.mods = (isSigned(a) ? 1u << 16 : 0) | (isSigned(b) ? 1u << 17 : 0) | (hi ? 1u << 18 : 0);
-  return dst(operand(0), Type::U32) && src(Field::A, operand(1), Type::U32) && src(Field::B, operand(2), Type::U32) &&
-         src(Field::C, operand(3), Type::U32);
+  return dst(operand(0), Type::U32) && src(Field::A, operand(1), Type::U32) &&
+         src(Field::B, operand(2), Type::U32) && src(Field::C, operand(3), Type::U32);
 }
 
 //===----------------------------------------------------------------------===//
@@ -303,7 +320,8 @@ uint32_t Decoder::takeBoolOp() {
 bool Decoder::setp() {
   Type type = takeType();
   uint32_t mods = 0;
-  if (!((ints | bits3 | typeSet(Type::F32, Type::F64, Type::F16, Type::F16x2, Type::BF16, Type::BF16x2)) & bit(type)))
+  if (!((ints | bits3 | typeSet(Type::F32, Type::F64, Type::F16, Type::F16x2, Type::BF16, Type::BF16x2)) &
+        bit(type)))
     return failOperands();
   if (!takeCompare(mods, type)) return false;
   uint32_t boolOp = takeBoolOp();
@@ -314,7 +332,8 @@ bool Decoder::setp() {
   first.second = -1;
   bool packed = type == Type::F16x2 || type == Type::BF16x2;
   emit(Kind::Setp, type).mods = mods;
-  if (!dst(first, Type::Pred) || !src(Field::A, operand(1), type) || !src(Field::B, operand(2), type)) return false;
+  if (!dst(first, Type::Pred) || !src(Field::A, operand(1), type) || !src(Field::B, operand(2), type))
+    return false;
   if (boolOp) {
     Operand c = operand(3);
     if (c.negated) last().mods |= 1u << 23;
@@ -342,7 +361,8 @@ bool Decoder::set() {
   Inst &inst = emit(Kind::Set, type);
   inst.type2 = dtype;
   inst.mods = mods;
-  if (!dst(operand(0), dtype) || !src(Field::A, operand(1), type) || !src(Field::B, operand(2), type)) return false;
+  if (!dst(operand(0), dtype) || !src(Field::A, operand(1), type) || !src(Field::B, operand(2), type))
+    return false;
   if (!boolOp) return true;
   Operand c = operand(3);
   if (c.negated) last().mods |= 1u << 23;
@@ -352,7 +372,10 @@ bool Decoder::set() {
 
 bool Decoder::selp() {
   Type type = takeType();
-  if (!((ints | bits3 | typeSet(Type::F32, Type::F64, Type::F16, Type::BF16, Type::F16x2, Type::BF16x2)) & bit(type)) || operandCount() != 4) return failOperands();
+  if (!((ints | bits3 | typeSet(Type::F32, Type::F64, Type::F16, Type::BF16, Type::F16x2, Type::BF16x2)) &
+        bit(type)) ||
+      operandCount() != 4)
+    return failOperands();
   emit(Kind::Selp, type);
   return dst(operand(0), type) && src(Field::A, operand(1), type) && src(Field::B, operand(2), type) &&
          src(Field::C, operand(3), Type::Pred);
@@ -361,8 +384,8 @@ bool Decoder::selp() {
 bool Decoder::slct() {
   uint32_t mods = takeMods(ModFtz);
   Type type = takeType(), test = takeType();
-  if (!((ints | bits3 | typeSet(Type::F32, Type::F64)) & bit(type)) || (test != Type::S32 && test != Type::F32) ||
-      operandCount() != 4)
+  if (!((ints | bits3 | typeSet(Type::F32, Type::F64)) & bit(type)) ||
+      (test != Type::S32 && test != Type::F32) || operandCount() != 4)
     return failOperands();
   Inst &inst = emit(Kind::Slct, type);
   inst.type2 = test;
@@ -372,11 +395,13 @@ bool Decoder::slct() {
 }
 
 bool Decoder::testp() {
-  static constexpr std::string_view tests[] = {"finite", "infinite", "number", "notanumber", "normal", "subnormal"};
+  static constexpr std::string_view tests[] = {"finite",     "infinite", "number",
+                                               "notanumber", "normal",   "subnormal"};
   uint32_t which = 0;
   while (which < std::size(tests) && !take(tests[which])) ++which;
   Type type = takeType();
-  if (which == std::size(tests) || !(typeSet(Type::F32, Type::F64) & bit(type)) || operandCount() != 2) return failOperands();
+  if (which == std::size(tests) || !(typeSet(Type::F32, Type::F64) & bit(type)) || operandCount() != 2)
+    return failOperands();
   emit(Kind::Testp, type).mods = which << ModKindShift;
   return dst(operand(0), Type::Pred) && src(Field::A, operand(1), type);
 }
@@ -395,7 +420,8 @@ bool Decoder::special(std::string_view name, const Operand &o, Type type) {
   return bytes >= 2 && dst(o, type);
 }
 
-/// mov between registers, of addresses and special registers, and the packing forms with a vector on one side.
+/// mov between registers, of addresses and special registers, and the packing forms with a vector on one
+/// side.
 bool Decoder::mov() {
   Type type = takeType();
   if (operandCount() != 2) return failOperands();
@@ -406,8 +432,12 @@ bool Decoder::mov() {
     bool unpack = to.kind == Operand::Vector;
     const Operand &vector = unpack ? to : from;
     unsigned n = unsigned(vector.elements.size());
-    Type part = n == 0 || bytes % n ? Type::None : bytes / n == 1 ? Type::B8 : bytes / n == 2 ? Type::B16
-              : bytes / n == 4 ? Type::B32 : bytes / n == 8 ? Type::B64 : Type::None;
+    Type part = n == 0 || bytes % n ? Type::None
+                : bytes / n == 1    ? Type::B8
+                : bytes / n == 2    ? Type::B16
+                : bytes / n == 4    ? Type::B32
+                : bytes / n == 8    ? Type::B64
+                                    : Type::None;
     if (part == Type::None || part == Type::B8) return failOperands();
     Inst &inst = emit(unpack ? Kind::Unpack : Kind::Pack, type);
     inst.width = uint8_t(bytes);
@@ -419,17 +449,23 @@ bool Decoder::mov() {
   return dst(to, type) && src(Field::A, from, type);
 }
 
-/// cvt[.rnd][.ftz][.sat][.relu].dtype.atype: rounding to an integral value sets ModInteger; .rna bit 16, satfinite bit 17.
-/// The two-source forms (f16x2, bf16x2, e4m3x2, e5m2x2 of f32) have the upper value in a.
+/// cvt[.rnd][.ftz][.sat][.relu].dtype.atype: rounding to an integral value sets ModInteger; .rna bit 16,
+/// satfinite bit 17. The two-source forms (f16x2, bf16x2, e4m3x2, e5m2x2 of f32) have the upper value in a.
 bool Decoder::cvt() {
   if (take("pack")) return cvtPack();
   uint32_t mods = 0;
-  if (take("rni")) mods |= ModInteger | ModRn;
-  else if (take("rzi")) mods |= ModInteger | ModRz;
-  else if (take("rmi")) mods |= ModInteger | ModRm;
-  else if (take("rpi")) mods |= ModInteger | ModRp;
-  else if (take("rna")) mods |= 1u << 16;
-  else mods |= takeMods(ModRoundMask);
+  if (take("rni"))
+    mods |= ModInteger | ModRn;
+  else if (take("rzi"))
+    mods |= ModInteger | ModRz;
+  else if (take("rmi"))
+    mods |= ModInteger | ModRm;
+  else if (take("rpi"))
+    mods |= ModInteger | ModRp;
+  else if (take("rna"))
+    mods |= 1u << 16;
+  else
+    mods |= takeMods(ModRoundMask);
   mods |= takeMods(ModFtz | ModSat | ModRelu);
   if (take("satfinite")) mods |= 1u << 17;
   Type to = takeType(), from = takeType();

@@ -30,7 +30,8 @@ bool Decoder::take(std::string_view modifier) {
 }
 
 bool Decoder::takePrefixed(std::string_view prefix) {
-  auto found = std::find_if(modifiers.begin(), modifiers.end(), [&](std::string_view m) { return m.starts_with(prefix); });
+  auto found = std::find_if(modifiers.begin(), modifiers.end(),
+                            [&](std::string_view m) { return m.starts_with(prefix); });
   if (found == modifiers.end()) return false;
   modifiers.erase(found);
   return true;
@@ -48,22 +49,26 @@ Type Decoder::takeType() {
 
 bool Decoder::modifiersDone() {
   if (modifiers.empty()) return true;
-  return fail("modifier '." + std::string(modifiers.front()) + "' of '" + opcodeText() + "' is not supported");
+  return fail("modifier '." + std::string(modifiers.front()) + "' of '" + opcodeText() +
+              "' is not supported");
 }
 
 uint32_t Decoder::takeMods(uint32_t allowed) {
   static constexpr std::pair<std::string_view, uint32_t> names[] = {
-      {"ftz", ModFtz},   {"sat", ModSat},       {"approx", ModApprox},
-      {"NaN", ModNan},   {"relu", ModRelu}};
+      {"ftz", ModFtz}, {"sat", ModSat}, {"approx", ModApprox}, {"NaN", ModNan}, {"relu", ModRelu}};
   uint32_t mods = 0;
   for (auto [name, bit] : names) {
     if ((allowed & bit) && take(name)) mods |= bit;
   }
   if (allowed & ModRoundMask) {
-    if (take("rz")) mods |= ModRz;
-    else if (take("rm")) mods |= ModRm;
-    else if (take("rp")) mods |= ModRp;
-    else take("rn");
+    if (take("rz"))
+      mods |= ModRz;
+    else if (take("rm"))
+      mods |= ModRm;
+    else if (take("rp"))
+      mods |= ModRp;
+    else
+      take("rn");
   }
   return mods;
 }
@@ -110,8 +115,10 @@ uint32_t Decoder::constantSlot(ConstantSlot slot) {
 }
 
 uint32_t Decoder::constant(uint64_t value, unsigned width) {
-  if (width == 0) value = value ? ~uint64_t(0) : 0; // a predicate
-  else if (width < 8) value &= (uint64_t(1) << (width * 8)) - 1;
+  if (width == 0)
+    value = value ? ~uint64_t(0) : 0; // a predicate
+  else if (width < 8)
+    value &= (uint64_t(1) << (width * 8)) - 1;
   auto [found, inserted] = literals.try_emplace({value, width}, 0);
   if (inserted) found->second = constantSlot({ConstantSlot::Literal, uint8_t(width), 0, value, 0});
   return found->second;
@@ -160,8 +167,11 @@ std::optional<uint32_t> Decoder::symbolAddress(const Operand &o, unsigned width)
   case Symbol::KernelParameter:
     slot.value += syntax.kernels[size_t(function->kernelIndex)].parameters[o.symbol.index].offset;
     break;
-  case Symbol::Function: slot.value += FunctionWindow + 16 * (uint64_t(o.symbol.index) + 1); break;
-  case Symbol::None: return std::nullopt;
+  case Symbol::Function:
+    slot.value += FunctionWindow + 16 * (uint64_t(o.symbol.index) + 1);
+    break;
+  case Symbol::None:
+    return std::nullopt;
   }
   if (width < 4) return std::nullopt;
   if (slot.kind == ConstantSlot::Literal) return constant(slot.value, width);
@@ -170,7 +180,8 @@ std::optional<uint32_t> Decoder::symbolAddress(const Operand &o, unsigned width)
 
 static uint64_t floatLiteral(const Operand &o, Type type) {
   if (type == Type::F64)
-    return o.kind == Operand::Single ? std::bit_cast<uint64_t>(double(std::bit_cast<float>(uint32_t(o.bits)))) : o.bits;
+    return o.kind == Operand::Single ? std::bit_cast<uint64_t>(double(std::bit_cast<float>(uint32_t(o.bits))))
+                                     : o.bits;
   if (type == Type::F32 && o.kind == Operand::Double)
     return std::bit_cast<uint32_t>(float(std::bit_cast<double>(o.bits)));
   return o.bits;
@@ -184,10 +195,13 @@ std::optional<uint32_t> Decoder::virtualFor(const Operand &o, Type type, Role ro
     unsigned width = virtuals[o.reg].width;
     bool isPredicate = function->registers[o.reg].type == Type::Pred;
     if (isPredicate != (type == Type::Pred)) return std::nullopt;
-    if (!isPredicate && width != bytes && !(wider && width > bytes) && !(bytes == 1 && width == 2)) return std::nullopt;
+    if (!isPredicate && width != bytes && !(wider && width > bytes) && !(bytes == 1 && width == 2))
+      return std::nullopt;
     return o.reg;
   }
-  case Operand::Sink: return role == Role::Def ? std::optional(temporary(type == Type::Pred ? 0 : std::max(bytes, 2u))) : std::nullopt;
+  case Operand::Sink:
+    return role == Role::Def ? std::optional(temporary(type == Type::Pred ? 0 : std::max(bytes, 2u)))
+                             : std::nullopt;
   case Operand::Integer:
     if (role == Role::Def) return std::nullopt;
     if (type == Type::Pred) return constant(o.bits, 0);
@@ -198,8 +212,10 @@ std::optional<uint32_t> Decoder::virtualFor(const Operand &o, Type type, Role ro
   case Operand::Double:
     if (role == Role::Def || bytes < 4) return std::nullopt;
     return constant(floatLiteral(o, type), bytes);
-  case Operand::Sym: return role == Role::Def ? std::nullopt : symbolAddress(o, bytes);
-  default: return std::nullopt;
+  case Operand::Sym:
+    return role == Role::Def ? std::nullopt : symbolAddress(o, bytes);
+  default:
+    return std::nullopt;
   }
 }
 
@@ -217,7 +233,8 @@ bool Decoder::src(Field field, const Operand &o, Type type) {
 bool Decoder::poolDst(const Operand &o, Type type, bool wider) {
   std::optional<uint32_t> id = virtualFor(o, type, Role::Def, wider);
   if (!id) return failOperands();
-  references.push_back({uint32_t(code.instructions.size() - 1), uint32_t(code.operands.size()), *id, Field::Pool, Role::Def});
+  references.push_back(
+      {uint32_t(code.instructions.size() - 1), uint32_t(code.operands.size()), *id, Field::Pool, Role::Def});
   poolRaw(0);
   return true;
 }
@@ -225,14 +242,17 @@ bool Decoder::poolDst(const Operand &o, Type type, bool wider) {
 bool Decoder::poolSrc(const Operand &o, Type type, bool wider) {
   std::optional<uint32_t> id = virtualFor(o, type, Role::Use, wider);
   if (!id || o.negated) return failOperands();
-  references.push_back({uint32_t(code.instructions.size() - 1), uint32_t(code.operands.size()), *id, Field::Pool, Role::Use});
+  references.push_back(
+      {uint32_t(code.instructions.size() - 1), uint32_t(code.operands.size()), *id, Field::Pool, Role::Use});
   poolRaw(0);
   return true;
 }
 
 /// `{a, b}` or, with count 1, also a lone operand.
 bool Decoder::vectorOperand(const Operand &o, Type type, unsigned count, Role role) {
-  auto add = [&](const Operand &e) { return role == Role::Def ? poolDst(e, type, true) : poolSrc(e, type, true); };
+  auto add = [&](const Operand &e) {
+    return role == Role::Def ? poolDst(e, type, true) : poolSrc(e, type, true);
+  };
   if (o.kind != Operand::Vector) return count == 1 ? add(o) : failOperands();
   if (o.elements.size() != count) return failOperands();
   for (const Operand &e : o.elements) {
@@ -264,12 +284,15 @@ void Decoder::decodeStatement(const Statement &s) {
     return;
   }
   size_t before = errors.size();
-  if ((this->*method->second)()) modifiersDone();
-  else if (errors.size() == before) failOperands();
+  if ((this->*method->second)())
+    modifiersDone();
+  else if (errors.size() == before)
+    failOperands();
 }
 
 static bool endsBlock(Kind kind) {
-  return kind == Kind::Bra || kind == Kind::Brx || kind == Kind::Exit || kind == Kind::Ret || kind == Kind::Trap;
+  return kind == Kind::Bra || kind == Kind::Brx || kind == Kind::Exit || kind == Kind::Ret ||
+         kind == Kind::Trap;
 }
 
 void Decoder::decodeFunction(uint32_t index) {
@@ -282,7 +305,8 @@ void Decoder::decodeFunction(uint32_t index) {
     Virtual v;
     v.width = reg.type == Type::Pred ? 0 : uint8_t(std::max(typeBytes(reg.type), 2u));
     if (reg.type == Type::B128) {
-      errors.push_back({function->line, "register '" + std::string(reg.name) + "': type .b128 is not supported"});
+      errors.push_back(
+          {function->line, "register '" + std::string(reg.name) + "': type .b128 is not supported"});
       return;
     }
     virtuals.push_back(v);
@@ -354,11 +378,13 @@ static std::set<uint32_t> reachable(uint32_t root, const std::vector<std::set<ui
   return seen;
 }
 
-/// A shared variable has one offset in all kernels that reach it; kernels with no variable in common use the same bytes.
+/// A shared variable has one offset in all kernels that reach it; kernels with no variable in common use the
+/// same bytes.
 void Decoder::placeShared(std::vector<KernelInfo> &kernels) {
   sharedOffset.assign(syntax.shared.size(), 0);
   std::vector<std::vector<uint32_t>> usedBy(syntax.shared.size());
-  auto visit = [&](const Operand &o, std::set<uint32_t> &shared, std::set<uint32_t> &callees, auto &self) -> void {
+  auto visit = [&](const Operand &o, std::set<uint32_t> &shared, std::set<uint32_t> &callees,
+                   auto &self) -> void {
     if (o.symbol.kind == Symbol::SharedVariable) shared.insert(o.symbol.index);
     if (o.symbol.kind == Symbol::Function) callees.insert(o.symbol.index);
     for (const Operand &e : o.elements) self(e, shared, callees, self);
@@ -371,9 +397,9 @@ void Decoder::placeShared(std::vector<KernelInfo> &kernels) {
     for (const Statement &s : syntax.functions[f].body) {
       for (const Operand &o : s.operands) visit(o, sharedUses[f], calls[f], visit);
       if (s.opcode == "call") {
-        callsUnknown[f] = callsUnknown[f] || std::none_of(s.operands.begin(), s.operands.end(), [](const Operand &o) {
-          return o.symbol.kind == Symbol::Function;
-        });
+        callsUnknown[f] = callsUnknown[f] ||
+                          std::none_of(s.operands.begin(), s.operands.end(),
+                                       [](const Operand &o) { return o.symbol.kind == Symbol::Function; });
       }
     }
   }
@@ -465,7 +491,8 @@ void Decoder::run(std::vector<KernelInfo> &kernels) {
   }
   if (!errors.empty()) return;
   for (size_t b = 0; b < code.blocks.size(); ++b) {
-    code.blocks[b].end = b + 1 < code.blocks.size() ? code.blocks[b + 1].first : uint32_t(code.instructions.size());
+    code.blocks[b].end =
+        b + 1 < code.blocks.size() ? code.blocks[b + 1].first : uint32_t(code.instructions.size());
   }
   measureLocal(kernels);
 }

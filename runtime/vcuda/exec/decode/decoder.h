@@ -1,8 +1,9 @@
 //===- decoder.h - from syntax to threaded code ----------------*- C++ -*-===//
 //
-// One Decoder per module. Each opcode has a row in the tables of alu.cpp, memory.cpp or warp.cpp and a method that reads its
-// modifiers and operands; a modifier that no one takes is an error. Operands are first virtual (registers as declared,
-// constants, temporaries); `allocateSlots` gives them places once a function is whole.
+// One Decoder per module. Each opcode has a row in the tables of alu.cpp, memory.cpp or warp.cpp and a method
+// that reads its modifiers and operands; a modifier that no one takes is an error. Operands are first virtual
+// (registers as declared, constants, temporaries); `allocateSlots` gives them places once a function is
+// whole.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_DECODE_DECODER_H
@@ -36,8 +37,8 @@ private:
   enum class Field : uint8_t { Guard, Dst, A, B, C, Pool };
   /// A virtual operand of the current function.
   struct Virtual {
-    uint8_t width = 4;      ///< bytes per lane; 0 = predicate
-    int32_t constant = -1;  ///< index into the function's constants
+    uint8_t width = 4;     ///< bytes per lane; 0 = predicate
+    int32_t constant = -1; ///< index into the function's constants
     uint32_t offset = NoOperand;
   };
   struct Reference {
@@ -58,8 +59,8 @@ private:
   void computeLiveness(std::vector<std::vector<uint64_t>> &liveOut) const;
   // Control flow (flow.cpp).
   struct Flow {
-    std::vector<uint32_t> firsts;                   ///< instruction index of each block, ascending
-    std::vector<std::vector<uint32_t>> successors;  ///< blocks
+    std::vector<uint32_t> firsts;                  ///< instruction index of each block, ascending
+    std::vector<std::vector<uint32_t>> successors; ///< blocks
   };
   Flow buildFlow() const;
   void setJoins(const Flow &flow);
@@ -164,7 +165,7 @@ private:
   uint32_t firstInstruction = 0;
   uint32_t exitLabel = 0; ///< of device functions: pseudo statement index behind the body
   std::vector<uint32_t> sharedOffset;
-  std::vector<uint32_t> statementStart; ///< instruction index of each statement
+  std::vector<uint32_t> statementStart;              ///< instruction index of each statement
   std::vector<std::set<uint32_t>> sharedUses, calls; ///< by function
   std::vector<bool> callsUnknown;
   std::map<uint64_t, uint32_t> sourceIndex;

@@ -1,12 +1,11 @@
 // Where diverged lanes meet again.
 //
-//     A: @p bra C          the lanes of A's branch meet at D: D is the nearest block that every path from A passes
-//     B: ...  bra D        (its immediate post-dominator)
-//     C: ...
-//     D: ...
+//     A: @p bra C          the lanes of A's branch meet at D: D is the nearest block that every path from A
+//     passes B: ...  bra D        (its immediate post-dominator) C: ... D: ...
 //
-// Paths that end the thread must not spoil this: with `if (a) { if (b) exit; x } else { y }  z` the survivors shall meet at z.
-// So only paths to one ending count, the one that most blocks can reach; blocks that cannot reach it are left out.
+// Paths that end the thread must not spoil this: with `if (a) { if (b) exit; x } else { y }  z` the survivors
+// shall meet at z. So only paths to one ending count, the one that most blocks can reach; blocks that cannot
+// reach it are left out.
 #include "runtime/vcuda/exec/decode/decoder.h"
 
 #include <algorithm>
@@ -62,7 +61,8 @@ std::vector<bool> reaching(const Graph &predecessors, uint32_t target) {
   return seen;
 }
 
-/// Blocks that can reach `root` in an order where successors mostly come first (reverse postorder of the reversed graph).
+/// Blocks that can reach `root` in an order where successors mostly come first (reverse postorder of the
+/// reversed graph).
 std::vector<uint32_t> orderFrom(const Graph &predecessors, uint32_t root) {
   std::vector<uint32_t> order;
   std::vector<uint8_t> state(predecessors.size(), 0);

@@ -9,8 +9,9 @@ using ptx::typeBytes;
 
 bool Decoder::takeSpace(Space &space) {
   static constexpr std::pair<std::string_view, Space> names[] = {
-      {"global", Space::Global}, {"shared", Space::Shared}, {"shared::cta", Space::Shared}, {"local", Space::Local},
-      {"const", Space::Constant}, {"param", Space::Param}, {"param::entry", Space::Param}, {"param::func", Space::Param}};
+      {"global", Space::Global},      {"shared", Space::Shared},    {"shared::cta", Space::Shared},
+      {"local", Space::Local},        {"const", Space::Constant},   {"param", Space::Param},
+      {"param::entry", Space::Param}, {"param::func", Space::Param}};
   for (auto [name, value] : names) {
     if (take(name)) {
       space = value;
@@ -24,11 +25,11 @@ bool Decoder::takeSpace(Space &space) {
 /// Cache operators and hints change speed, never results.
 void Decoder::takeCacheHints() {
   for (std::string_view hint : {"ca", "cg", "cs", "lu", "cv", "wb", "wt"}) take(hint);
-  while (takePrefixed("L1::") || takePrefixed("L2::")) {
-  }
+  while (takePrefixed("L1::") || takePrefixed("L2::")) {}
 }
 
-/// Binds field A and Inst::imm. Parameters of device functions and of calls live in the frame, in local memory.
+/// Binds field A and Inst::imm. Parameters of device functions and of calls live in the frame, in local
+/// memory.
 bool Decoder::address(const Operand &o, Space &space) {
   if (o.kind != Operand::Address) return failOperands();
   bool frame = o.symbol.kind == Symbol::FrameVariable || (o.hasReg && !function->isKernel);
@@ -39,7 +40,8 @@ bool Decoder::address(const Operand &o, Space &space) {
     unsigned width = widthOf(o);
     width = virtuals[o.reg].width;
     bool narrowOk = space != Space::Generic && space != Space::Global;
-    if (width != 8 && !(width == 4 && narrowOk)) return fail("address register of '" + opcodeText() + "' has the wrong width");
+    if (width != 8 && !(width == 4 && narrowOk))
+      return fail("address register of '" + opcodeText() + "' has the wrong width");
     last().width2 = uint8_t(width);
     last().imm = o.offset;
     return bind(Field::A, o.reg, Role::Use);
@@ -52,12 +54,20 @@ bool Decoder::address(const Operand &o, Space &space) {
     matches = isConstant ? space == Space::Constant : space == Space::Global || space == Space::Generic;
     break;
   }
-  case Symbol::SharedVariable: matches = space == Space::Shared; break;
-  case Symbol::FrameVariable: matches = space == Space::Local; break;
-  case Symbol::KernelParameter: matches = space == Space::Param; break;
-  default: break;
+  case Symbol::SharedVariable:
+    matches = space == Space::Shared;
+    break;
+  case Symbol::FrameVariable:
+    matches = space == Space::Local;
+    break;
+  case Symbol::KernelParameter:
+    matches = space == Space::Param;
+    break;
+  default:
+    break;
   }
-  if (!matches) return fail("'" + std::string(o.text) + "' is not in the state space of '" + opcodeText() + "'");
+  if (!matches)
+    return fail("'" + std::string(o.text) + "' is not in the state space of '" + opcodeText() + "'");
   std::optional<uint32_t> id = symbolAddress(o, 8);
   return id && bind(Field::A, *id, Role::Use);
 }
@@ -70,8 +80,8 @@ struct Semantics {
 };
 
 bool dataType(Type type) {
-  return type != Type::None && type != Type::Pred && type != Type::B128 && type != Type::F16x2 && type != Type::BF16x2 &&
-         type < Type::TF32;
+  return type != Type::None && type != Type::Pred && type != Type::B128 && type != Type::F16x2 &&
+         type != Type::BF16x2 && type < Type::TF32;
 }
 
 } // namespace
@@ -152,8 +162,9 @@ bool Decoder::store() {
 /// atom and red: operation in bits 16-19.
 bool Decoder::atom() {
   static constexpr std::pair<std::string_view, AtomOp> names[] = {
-      {"exch", AtomOp::Exch}, {"cas", AtomOp::Cas}, {"add", AtomOp::Add}, {"inc", AtomOp::Inc}, {"dec", AtomOp::Dec},
-      {"min", AtomOp::Min},   {"max", AtomOp::Max}, {"and", AtomOp::And}, {"or", AtomOp::Or},   {"xor", AtomOp::Xor}};
+      {"exch", AtomOp::Exch}, {"cas", AtomOp::Cas}, {"add", AtomOp::Add}, {"inc", AtomOp::Inc},
+      {"dec", AtomOp::Dec},   {"min", AtomOp::Min}, {"max", AtomOp::Max}, {"and", AtomOp::And},
+      {"or", AtomOp::Or},     {"xor", AtomOp::Xor}};
   bool returns = statement->opcode == "atom";
   for (std::string_view sem : {"relaxed", "acquire", "release", "acq_rel"}) take(sem);
   for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) take(scope);
@@ -175,7 +186,8 @@ bool Decoder::atom() {
   inst.mods = uint32_t(*op) << ModKindShift | (returns ? ModReturns : 0);
   inst.width = uint8_t(typeBytes(type));
   if (!address(operand(shift), space)) return false;
-  if (space != Space::Global) code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type));
+  if (space != Space::Global)
+    code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type));
   return (!returns || dst(operand(0), type)) && src(Field::B, operand(shift + 1), type) &&
          (!cas || src(Field::C, operand(shift + 2), type));
 }
@@ -187,7 +199,8 @@ bool Decoder::cvta() {
   Type type = takeType();
   if (type != Type::U64 || operandCount() != 2) return fail("'" + opcodeText() + "' is not supported");
   const Operand &from = operand(1);
-  if (space == Space::Param && (!function->isKernel || from.symbol.kind == Symbol::FrameVariable)) space = Space::Local;
+  if (space == Space::Param && (!function->isKernel || from.symbol.kind == Symbol::FrameVariable))
+    space = Space::Local;
   emit(to ? Kind::FromGeneric : Kind::ToGeneric, type).space = space;
   return dst(operand(0), type) && src(Field::A, from, type);
 }
@@ -200,7 +213,8 @@ bool Decoder::isspace() {
 }
 
 bool Decoder::ldmatrix() {
-  if (!take("sync") || !take("aligned") || !take("m8n8")) return fail("'" + opcodeText() + "' is not supported");
+  if (!take("sync") || !take("aligned") || !take("m8n8"))
+    return fail("'" + opcodeText() + "' is not supported");
   unsigned count = take("x4") ? 4 : take("x2") ? 2 : take("x1") ? 1 : 0;
   bool trans = take("trans");
   Space space;
@@ -214,7 +228,8 @@ bool Decoder::ldmatrix() {
 }
 
 bool Decoder::stmatrix() {
-  if (!take("sync") || !take("aligned") || !take("m8n8")) return fail("'" + opcodeText() + "' is not supported");
+  if (!take("sync") || !take("aligned") || !take("m8n8"))
+    return fail("'" + opcodeText() + "' is not supported");
   unsigned count = take("x4") ? 4 : take("x2") ? 2 : take("x1") ? 1 : 0;
   bool trans = take("trans");
   Space space;
@@ -228,8 +243,9 @@ bool Decoder::stmatrix() {
   return address(operand(0), space) && vectorOperand(operand(1), Type::B32, count, Role::Use);
 }
 
-/// cp.async: A = shared address, B = global address (offset in Inst::aux's first pool entries), bytes in count of Inst::width,
-/// C = source bytes. The offsets stand in the pool: [0] shared, [1] global low, [2] global high.
+/// cp.async: A = shared address, B = global address (offset in Inst::aux's first pool entries), bytes in
+/// count of Inst::width, C = source bytes. The offsets stand in the pool: [0] shared, [1] global low, [2]
+/// global high.
 bool Decoder::cpAsync() {
   take("async");
   if (take("commit_group")) {
@@ -238,7 +254,8 @@ bool Decoder::cpAsync() {
   }
   bool all = take("wait_all");
   if (all || take("wait_group")) {
-    if (operandCount() != (all ? 0u : 1u) || (!all && operand(0).kind != Operand::Integer)) return failOperands();
+    if (operandCount() != (all ? 0u : 1u) || (!all && operand(0).kind != Operand::Integer))
+      return failOperands();
     Inst &inst = emit(Kind::CpAsyncWait, Type::None);
     inst.mods = all ? 1u << ModKindShift : 0;
     inst.imm = all ? 0 : int64_t(std::min<uint64_t>(operand(0).bits, 1u << 20));
@@ -247,11 +264,11 @@ bool Decoder::cpAsync() {
   bool ca = take("ca");
   if (!ca && !take("cg")) return fail("'" + opcodeText() + "' is not supported");
   if ((!take("shared") && !take("shared::cta")) || !take("global")) return failOperands();
-  while (takePrefixed("L2::")) {
-  }
+  while (takePrefixed("L2::")) {}
   if (operandCount() < 3 || operandCount() > 5 || operand(2).kind != Operand::Integer) return failOperands();
   uint64_t bytes = operand(2).bits;
-  if (bytes != 16 && !(ca && (bytes == 4 || bytes == 8))) return fail("'" + opcodeText() + "' cannot copy " + std::to_string(bytes) + " bytes");
+  if (bytes != 16 && !(ca && (bytes == 4 || bytes == 8)))
+    return fail("'" + opcodeText() + "' cannot copy " + std::to_string(bytes) + " bytes");
   emit(Kind::CpAsync, Type::None);
   const Operand &to = operand(0), &from = operand(1);
   Space shared = Space::Shared, global = Space::Global;
@@ -285,14 +302,14 @@ bool Decoder::prefetch() {
   take("global");
   take("local");
   takePrefixed("L1");
-  while (takePrefixed("L2")) {
-  }
+  while (takePrefixed("L2")) {}
   emit(Kind::Nop, Type::None);
   return operandCount() >= 1;
 }
 
 bool Decoder::fence() {
-  for (std::string_view word : {"sc", "acq_rel", "acquire", "release", "cta", "cluster", "gpu", "gl", "sys"}) take(word);
+  for (std::string_view word : {"sc", "acq_rel", "acquire", "release", "cta", "cluster", "gpu", "gl", "sys"})
+    take(word);
   emit(Kind::Fence, Type::None);
   return operandCount() == 0 || failOperands();
 }

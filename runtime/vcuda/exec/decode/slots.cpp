@@ -1,9 +1,10 @@
 // Places for the virtual operands of a function.
 //
-// Registers in PTX are practically in static single assignment, thousands of them; with one slot each a warp's window would
-// not stay in the host's caches. A linear scan over live ranges lets registers of the same width share slots. That is right
-// under divergence too: the live ranges are those of one thread's control flow, a lane's value is touched by that lane alone,
-// and slots are shared only between equal widths, so that lane i of one register is lane i of the other.
+// Registers in PTX are practically in static single assignment, thousands of them; with one slot each a
+// warp's window would not stay in the host's caches. A linear scan over live ranges lets registers of the
+// same width share slots. That is right under divergence too: the live ranges are those of one thread's
+// control flow, a lane's value is touched by that lane alone, and slots are shared only between equal widths,
+// so that lane i of one register is lane i of the other.
 #include "runtime/vcuda/exec/decode/decoder.h"
 
 #include <algorithm>
@@ -17,7 +18,8 @@ constexpr uint32_t slotBytes(unsigned width) { return width == 0 ? 64 : width * 
 
 } // namespace
 
-/// Live-out sets by block, as bit sets over virtual operands. A guarded definition does not end a value's life.
+/// Live-out sets by block, as bit sets over virtual operands. A guarded definition does not end a value's
+/// life.
 void Decoder::computeLiveness(std::vector<std::vector<uint64_t>> &liveOut) const {
   Flow flow = buildFlow();
   size_t blocks = flow.firsts.size(), words = (virtuals.size() + 63) / 64;
@@ -55,7 +57,8 @@ void Decoder::computeLiveness(std::vector<std::vector<uint64_t>> &liveOut) const
 }
 
 void Decoder::allocateSlots(CodeFunction &f) {
-  // Live interval of each virtual: from its first to its last mention, stretched over every block where it is live at the end.
+  // Live interval of each virtual: from its first to its last mention, stretched over every block where it is
+  // live at the end.
   struct Interval {
     uint32_t id, begin = ~0u, end = 0;
   };
@@ -116,12 +119,24 @@ void Decoder::allocateSlots(CodeFunction &f) {
     Inst &inst = code.instructions[ref.inst];
     uint32_t offset = virtuals[ref.id].offset;
     switch (ref.field) {
-    case Field::Guard: inst.guard |= offset; break;
-    case Field::Dst: inst.dst = offset; break;
-    case Field::A: inst.a = offset; break;
-    case Field::B: inst.b = offset; break;
-    case Field::C: inst.c = offset; break;
-    case Field::Pool: code.operands[ref.pool] = offset; break;
+    case Field::Guard:
+      inst.guard |= offset;
+      break;
+    case Field::Dst:
+      inst.dst = offset;
+      break;
+    case Field::A:
+      inst.a = offset;
+      break;
+    case Field::B:
+      inst.b = offset;
+      break;
+    case Field::C:
+      inst.c = offset;
+      break;
+    case Field::Pool:
+      code.operands[ref.pool] = offset;
+      break;
     }
   }
 }

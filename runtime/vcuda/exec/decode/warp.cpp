@@ -9,29 +9,95 @@ using ptx::typeBytes;
 
 const std::unordered_map<std::string_view, Decoder::Method> &Decoder::methods() {
   using D = Decoder;
-  static const std::unordered_map<std::string_view, Method> table = {
-      {"add", &D::carryArithmetic}, {"sub", &D::carryArithmetic}, {"addc", &D::carryArithmetic},
-      {"subc", &D::carryArithmetic}, {"mad", &D::carryArithmetic}, {"madc", &D::carryArithmetic},
-      {"mul", &D::multiply}, {"mul24", &D::mad24}, {"mad24", &D::mad24}, {"fma", &D::arithmetic},
-      {"min", &D::arithmetic}, {"max", &D::arithmetic}, {"abs", &D::arithmetic}, {"neg", &D::arithmetic},
-      {"div", &D::arithmetic}, {"rem", &D::arithmetic}, {"sad", &D::arithmetic}, {"and", &D::arithmetic},
-      {"or", &D::arithmetic}, {"xor", &D::arithmetic}, {"not", &D::arithmetic}, {"cnot", &D::arithmetic},
-      {"brev", &D::arithmetic}, {"rcp", &D::arithmetic}, {"sqrt", &D::arithmetic}, {"rsqrt", &D::arithmetic},
-      {"sin", &D::arithmetic}, {"cos", &D::arithmetic}, {"lg2", &D::arithmetic}, {"ex2", &D::arithmetic},
-      {"tanh", &D::arithmetic}, {"copysign", &D::arithmetic}, {"shl", &D::shift}, {"shr", &D::shift},
-      {"shf", &D::funnelShift}, {"lop3", &D::lop3}, {"prmt", &D::prmt}, {"bfe", &D::bitField}, {"bfi", &D::bitField},
-      {"bmsk", &D::bitField}, {"fns", &D::bitField}, {"szext", &D::bitField}, {"popc", &D::bitCount},
-      {"clz", &D::bitCount}, {"bfind", &D::bitCount}, {"dp4a", &D::dotProduct}, {"dp2a", &D::dotProduct},
-      {"setp", &D::setp}, {"set", &D::set}, {"selp", &D::selp}, {"slct", &D::slct}, {"testp", &D::testp},
-      {"mov", &D::mov}, {"cvt", &D::cvt}, {"ld", &D::load}, {"ldu", &D::load}, {"st", &D::store}, {"atom", &D::atom},
-      {"red", &D::atom}, {"cvta", &D::cvta}, {"isspacep", &D::isspace}, {"ldmatrix", &D::ldmatrix},
-      {"stmatrix", &D::stmatrix}, {"cp", &D::cpAsync}, {"prefetch", &D::prefetch}, {"prefetchu", &D::prefetch},
-      {"createpolicy", &D::prefetch}, {"applypriority", &D::prefetch}, {"fence", &D::fence}, {"membar", &D::fence},
-      {"bra", &D::branch}, {"brx", &D::indirectBranch}, {"call", &D::call}, {"ret", &D::leave}, {"exit", &D::leave},
-      {"trap", &D::plain}, {"brkpt", &D::plain}, {"pmevent", &D::plain}, {"bar", &D::barrier},
-      {"barrier", &D::barrier}, {"shfl", &D::shuffle}, {"vote", &D::vote}, {"match", &D::match}, {"redux", &D::redux},
-      {"activemask", &D::activemask}, {"mma", &D::mma}, {"movmatrix", &D::movmatrix}, {"nanosleep", &D::nanosleep},
-      {"elect", &D::elect}};
+  static const std::unordered_map<std::string_view, Method> table = {{"add", &D::carryArithmetic},
+                                                                     {"sub", &D::carryArithmetic},
+                                                                     {"addc", &D::carryArithmetic},
+                                                                     {"subc", &D::carryArithmetic},
+                                                                     {"mad", &D::carryArithmetic},
+                                                                     {"madc", &D::carryArithmetic},
+                                                                     {"mul", &D::multiply},
+                                                                     {"mul24", &D::mad24},
+                                                                     {"mad24", &D::mad24},
+                                                                     {"fma", &D::arithmetic},
+                                                                     {"min", &D::arithmetic},
+                                                                     {"max", &D::arithmetic},
+                                                                     {"abs", &D::arithmetic},
+                                                                     {"neg", &D::arithmetic},
+                                                                     {"div", &D::arithmetic},
+                                                                     {"rem", &D::arithmetic},
+                                                                     {"sad", &D::arithmetic},
+                                                                     {"and", &D::arithmetic},
+                                                                     {"or", &D::arithmetic},
+                                                                     {"xor", &D::arithmetic},
+                                                                     {"not", &D::arithmetic},
+                                                                     {"cnot", &D::arithmetic},
+                                                                     {"brev", &D::arithmetic},
+                                                                     {"rcp", &D::arithmetic},
+                                                                     {"sqrt", &D::arithmetic},
+                                                                     {"rsqrt", &D::arithmetic},
+                                                                     {"sin", &D::arithmetic},
+                                                                     {"cos", &D::arithmetic},
+                                                                     {"lg2", &D::arithmetic},
+                                                                     {"ex2", &D::arithmetic},
+                                                                     {"tanh", &D::arithmetic},
+                                                                     {"copysign", &D::arithmetic},
+                                                                     {"shl", &D::shift},
+                                                                     {"shr", &D::shift},
+                                                                     {"shf", &D::funnelShift},
+                                                                     {"lop3", &D::lop3},
+                                                                     {"prmt", &D::prmt},
+                                                                     {"bfe", &D::bitField},
+                                                                     {"bfi", &D::bitField},
+                                                                     {"bmsk", &D::bitField},
+                                                                     {"fns", &D::bitField},
+                                                                     {"szext", &D::bitField},
+                                                                     {"popc", &D::bitCount},
+                                                                     {"clz", &D::bitCount},
+                                                                     {"bfind", &D::bitCount},
+                                                                     {"dp4a", &D::dotProduct},
+                                                                     {"dp2a", &D::dotProduct},
+                                                                     {"setp", &D::setp},
+                                                                     {"set", &D::set},
+                                                                     {"selp", &D::selp},
+                                                                     {"slct", &D::slct},
+                                                                     {"testp", &D::testp},
+                                                                     {"mov", &D::mov},
+                                                                     {"cvt", &D::cvt},
+                                                                     {"ld", &D::load},
+                                                                     {"ldu", &D::load},
+                                                                     {"st", &D::store},
+                                                                     {"atom", &D::atom},
+                                                                     {"red", &D::atom},
+                                                                     {"cvta", &D::cvta},
+                                                                     {"isspacep", &D::isspace},
+                                                                     {"ldmatrix", &D::ldmatrix},
+                                                                     {"stmatrix", &D::stmatrix},
+                                                                     {"cp", &D::cpAsync},
+                                                                     {"prefetch", &D::prefetch},
+                                                                     {"prefetchu", &D::prefetch},
+                                                                     {"createpolicy", &D::prefetch},
+                                                                     {"applypriority", &D::prefetch},
+                                                                     {"fence", &D::fence},
+                                                                     {"membar", &D::fence},
+                                                                     {"bra", &D::branch},
+                                                                     {"brx", &D::indirectBranch},
+                                                                     {"call", &D::call},
+                                                                     {"ret", &D::leave},
+                                                                     {"exit", &D::leave},
+                                                                     {"trap", &D::plain},
+                                                                     {"brkpt", &D::plain},
+                                                                     {"pmevent", &D::plain},
+                                                                     {"bar", &D::barrier},
+                                                                     {"barrier", &D::barrier},
+                                                                     {"shfl", &D::shuffle},
+                                                                     {"vote", &D::vote},
+                                                                     {"match", &D::match},
+                                                                     {"redux", &D::redux},
+                                                                     {"activemask", &D::activemask},
+                                                                     {"mma", &D::mma},
+                                                                     {"movmatrix", &D::movmatrix},
+                                                                     {"nanosleep", &D::nanosleep},
+                                                                     {"elect", &D::elect}};
   return table;
 }
 
@@ -47,7 +113,8 @@ bool Decoder::branch() {
 bool Decoder::indirectBranch() {
   if (!take("idx")) return failOperands();
   take("uni");
-  if (operandCount() != 2 || operand(1).kind != Operand::Integer || operand(1).bits >= function->branchTables.size())
+  if (operandCount() != 2 || operand(1).kind != Operand::Integer ||
+      operand(1).bits >= function->branchTables.size())
     return failOperands();
   emit(Kind::Brx, Type::None).imm = int64_t(operand(1).bits);
   return src(Field::A, operand(0), Type::U32);
@@ -80,7 +147,8 @@ bool Decoder::call() {
   if (callee.kind == Operand::Reg) {
     if (!src(Field::A, callee, Type::B64)) return false;
   } else {
-    if (callee.symbol.kind != Symbol::Function) return fail("'" + std::string(callee.text) + "' is not a function");
+    if (callee.symbol.kind != Symbol::Function)
+      return fail("'" + std::string(callee.text) + "' is not a function");
     uint32_t target = callee.symbol.index;
     if (syntax.functions[target].aliasOf >= 0) target = uint32_t(syntax.functions[target].aliasOf);
     const ptx::Function &f = syntax.functions[target];
@@ -118,7 +186,8 @@ bool Decoder::plain() {
   return op == "pmevent" || operandCount() == 0;
 }
 
-/// bar and barrier: mode in bits 16-18 (sync, arrive, popc, and, or), predicate negated in bit 20, bar.warp.sync apart.
+/// bar and barrier: mode in bits 16-18 (sync, arrive, popc, and, or), predicate negated in bit 20,
+/// bar.warp.sync apart.
 bool Decoder::barrier() {
   take("cta");
   if (take("warp")) {
@@ -187,7 +256,8 @@ bool Decoder::match() {
   Operand d = operand(0);
   int32_t second = d.second;
   d.second = -1;
-  if (!dst(d, Type::B32) || !src(Field::A, operand(1), type) || !src(Field::B, operand(2), Type::B32)) return false;
+  if (!dst(d, Type::B32) || !src(Field::A, operand(1), type) || !src(Field::B, operand(2), Type::B32))
+    return false;
   if (second < 0) return true;
   if (!all) return failOperands();
   Operand p;
@@ -198,7 +268,8 @@ bool Decoder::match() {
 
 bool Decoder::redux() {
   static constexpr std::pair<std::string_view, AtomOp> names[] = {{"add", AtomOp::Add}, {"min", AtomOp::Min},
-      {"max", AtomOp::Max}, {"and", AtomOp::And}, {"or", AtomOp::Or}, {"xor", AtomOp::Xor}};
+                                                                  {"max", AtomOp::Max}, {"and", AtomOp::And},
+                                                                  {"or", AtomOp::Or},   {"xor", AtomOp::Xor}};
   if (!take("sync")) return failOperands();
   std::optional<AtomOp> op;
   for (auto [name, value] : names) {
@@ -238,7 +309,8 @@ bool Decoder::mma() {
   bool satfinite = take("satfinite");
   std::string_view shapeName;
   for (size_t i = 0; i < modifiers.size(); ++i) {
-    if (modifiers[i].size() > 4 && modifiers[i][0] == 'm' && modifiers[i].find('k') != std::string_view::npos) {
+    if (modifiers[i].size() > 4 && modifiers[i][0] == 'm' &&
+        modifiers[i].find('k') != std::string_view::npos) {
       shapeName = modifiers[i];
       take(shapeName);
       break;
