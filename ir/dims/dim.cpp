@@ -9,10 +9,10 @@ using namespace dims;
 
 namespace {
 
-// FNV-1a: the same on every machine, unlike std::hash.
+// The same on every machine, unlike std::hash.
 size_t mix(size_t hash, uint64_t value) {
-  for (int byte = 0; byte < 8; ++byte, value >>= 8) hash = (hash ^ (value & 255)) * size_t(1099511628211ull);
-  return hash;
+  uint64_t mixed = (uint64_t(hash) ^ value) * 0x9e3779b97f4a7c15ull;
+  return size_t(mixed ^ (mixed >> 32));
 }
 constexpr size_t hashSeed = size_t(14695981039346656037ull);
 
@@ -33,24 +33,27 @@ AtomRef finishAtom(Atom atom) {
   return std::make_shared<const Atom>(std::move(atom));
 }
 
-int64_t degree(const Factors &factors) {
-  int64_t total = 0;
-  for (const Factor &factor : factors) total += factor.power;
-  return total;
-}
-
 int sign(int64_t a, int64_t b) { return a < b ? -1 : a > b; }
 
 bool sameFactors(const Factors &a, const Factors &b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i)
-    if (a[i].power != b[i].power || (a[i].atom != b[i].atom && (a[i].atom->hash != b[i].atom->hash ||
-                                                                compareAtoms(*a[i].atom, *b[i].atom))))
-      return false;
-  return true;
+  return a.isSharedWith(b) || (a.hash() == b.hash() && compareFactors(a, b) == 0);
 }
 
 } // namespace
+
+dims::Factors::Factors(std::vector<Factor> list) {
+  if (list.empty()) return;
+  auto made = std::make_shared<Body>();
+  made->hash = hashSeed;
+  for (const Factor &factor : list) {
+    made->hash = mix(mix(made->hash, factor.atom->hash), uint64_t(factor.power));
+    made->degree += factor.power;
+    made->nodes += factor.atom->size * size_t(std::min<int64_t>(factor.power, int64_t(Dim::maxSize)));
+    made->depth = std::max(made->depth, factor.atom->depth);
+  }
+  made->list = std::move(list);
+  body = std::move(made);
+}
 
 //===-- Order
 //-----------------------------------------------------------------------------------------------------===//
@@ -67,7 +70,8 @@ int dims::compareAtoms(const Atom &a, const Atom &b) {
 
 // Positive when a's monomial comes first. The first atom (in atom order) with different powers decides.
 int dims::compareFactors(const Factors &a, const Factors &b) {
-  if (int order = sign(degree(a), degree(b))) return order;
+  if (a.isSharedWith(b)) return 0;
+  if (int order = sign(a.degree(), b.degree())) return order;
   for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
     if (int order = compareAtoms(*a[i].atom, *b[i].atom)) return order < 0 ? 1 : -1;
     if (int order = sign(a[i].power, b[i].power)) return order;
@@ -109,14 +113,9 @@ Dim dims::fromSortedTerms(std::vector<Term> terms) {
   auto sum = std::make_shared<Sum>();
   sum->hash = hashSeed;
   for (const Term &term : terms) {
-    sum->hash = mix(sum->hash, uint64_t(term.coefficient));
-    sum->size += term.coefficient == 1 ? 1 : 2;
-    for (const Factor &factor : term.factors) {
-      sum->hash = mix(mix(sum->hash, factor.atom->hash), uint64_t(factor.power));
-      if (factor.power > int64_t(Dim::maxTerms)) return Dim::undefined();
-      sum->size += factor.atom->size * size_t(factor.power);
-      sum->depth = std::max(sum->depth, factor.atom->depth);
-    }
+    sum->hash = mix(mix(sum->hash, uint64_t(term.coefficient)), term.factors.hash());
+    sum->size += (term.coefficient == 1 ? 1 : 2) + term.factors.nodes();
+    sum->depth = std::max(sum->depth, term.factors.depth());
   }
   if (sum->size > Dim::maxSize || sum->depth > Dim::maxDepth) return Dim::undefined();
   sum->terms = std::move(terms);
@@ -184,24 +183,25 @@ Dim operator+(const Dim &a, const Dim &b) {
   if (a.isConstant(0)) return b;
   if (b.isConstant(0)) return a;
   if (a.isUndefined() || b.isUndefined()) return Dim::undefined();
-  std::vector<Term> left = termsOf(a), right = termsOf(b), result;
+  TermView left(a), right(b);
+  std::vector<Term> result;
   result.reserve(left.size() + right.size());
   size_t i = 0, j = 0;
   while (i < left.size() && j < right.size()) {
     int order = compareFactors(left[i].factors, right[j].factors);
     if (order > 0) {
-      result.push_back(std::move(left[i++]));
+      result.push_back(left[i++]);
     } else if (order < 0) {
-      result.push_back(std::move(right[j++]));
+      result.push_back(right[j++]);
     } else {
-      if (__builtin_add_overflow(left[i].coefficient, right[j].coefficient, &left[i].coefficient))
-        return Dim::undefined();
-      if (left[i].coefficient != 0) result.push_back(std::move(left[i]));
+      int64_t total;
+      if (__builtin_add_overflow(left[i].coefficient, right[j].coefficient, &total)) return Dim::undefined();
+      if (total != 0) result.push_back({total, left[i].factors});
       ++i, ++j;
     }
   }
-  std::move(left.begin() + i, left.end(), std::back_inserter(result));
-  std::move(right.begin() + j, right.end(), std::back_inserter(result));
+  result.insert(result.end(), left.begin() + i, left.end());
+  result.insert(result.end(), right.begin() + j, right.end());
   return fromSortedTerms(std::move(result));
 }
 
@@ -211,20 +211,27 @@ Dim operator-(const Dim &a, const Dim &b) { return a + -b; }
 std::optional<Term> dims::multiplyTerms(const Term &a, const Term &b) {
   Term result;
   if (__builtin_mul_overflow(a.coefficient, b.coefficient, &result.coefficient)) return std::nullopt;
+  if (a.factors.empty() || b.factors.empty()) {
+    result.factors = a.factors.empty() ? b.factors : a.factors;
+    return result;
+  }
+  std::vector<Factor> product;
+  product.reserve(a.factors.size() + b.factors.size());
   size_t i = 0, j = 0;
   while (i < a.factors.size() && j < b.factors.size()) {
     int order = compareAtoms(*a.factors[i].atom, *b.factors[j].atom);
     if (order < 0) {
-      result.factors.push_back(a.factors[i++]);
+      product.push_back(a.factors[i++]);
     } else if (order > 0) {
-      result.factors.push_back(b.factors[j++]);
+      product.push_back(b.factors[j++]);
     } else {
-      result.factors.push_back({a.factors[i].atom, a.factors[i].power + b.factors[j].power});
+      product.push_back({a.factors[i].atom, a.factors[i].power + b.factors[j].power});
       ++i, ++j;
     }
   }
-  result.factors.insert(result.factors.end(), a.factors.begin() + i, a.factors.end());
-  result.factors.insert(result.factors.end(), b.factors.begin() + j, b.factors.end());
+  product.insert(product.end(), a.factors.begin() + i, a.factors.end());
+  product.insert(product.end(), b.factors.begin() + j, b.factors.end());
+  result.factors = Factors(std::move(product));
   return result;
 }
 
@@ -237,7 +244,8 @@ Dim operator*(const Dim &a, const Dim &b) {
   if (a.isConstant(0) || b.isConstant(0)) return 0;
   if (a.isConstant(1)) return b;
   if (b.isConstant(1)) return a;
-  std::vector<Term> left = termsOf(a), right = termsOf(b), result;
+  TermView left(a), right(b);
+  std::vector<Term> result;
   if (left.size() * right.size() > Dim::maxTerms * 8) return Dim::undefined();
   result.reserve(left.size() * right.size());
   for (const Term &x : left)
@@ -252,7 +260,9 @@ Dim operator*(const Dim &a, const Dim &b) {
 }
 
 std::optional<Factors> dims::divideFactors(const Factors &a, const Factors &b) {
-  Factors result;
+  if (b.empty()) return a;
+  if (a.size() < b.size() || a.degree() < b.degree()) return std::nullopt;
+  std::vector<Factor> result;
   size_t j = 0;
   for (const Factor &factor : a) {
     if (j < b.size() && compareAtoms(*factor.atom, *b[j].atom) == 0) {
@@ -264,19 +274,19 @@ std::optional<Factors> dims::divideFactors(const Factors &a, const Factors &b) {
     }
   }
   if (j < b.size()) return std::nullopt;
-  return result;
+  return Factors(std::move(result));
 }
 
 std::optional<Dim> exactDivide(const Dim &a, const Dim &b) {
   if (a.isUndefined() || b.isUndefined() || b.isConstant(0)) return std::nullopt;
   if (a.isConstant(0) || b.isConstant(1)) return a;
-  const std::vector<Term> divisor = termsOf(b);
+  TermView divisor(b);
   std::vector<Term> quotient;
   Dim rest = a;
   // Long division by the leading term: it ends because the leading monomial of the rest falls in each step,
   // and finds the quotient whenever there is one with integer coefficients.
   for (size_t step = 0; !rest.isConstant(0); ++step) {
-    std::vector<Term> terms = termsOf(rest);
+    TermView terms(rest);
     // A division by one term treats all terms at once.
     size_t count = divisor.size() == 1 ? terms.size() : 1;
     for (size_t i = 0; i < count; ++i) {
@@ -288,7 +298,7 @@ std::optional<Dim> exactDivide(const Dim &a, const Dim &b) {
       quotient.push_back({terms[i].coefficient / lead, std::move(*factors)});
     }
     if (divisor.size() == 1) break;
-    rest = rest - fromTerm(quotient.back()) * b;
+    rest = Dim(rest) - fromTerm(quotient.back()) * b;
     if (rest.isUndefined() || step > Dim::maxTerms) return std::nullopt;
   }
   return fromSortedTerms(std::move(quotient));

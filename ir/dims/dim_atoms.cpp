@@ -22,10 +22,10 @@ struct Split {
   Dim whole, rest;
 };
 Split splitWhole(const Dim &a, const Dim &b) {
-  std::vector<Term> divisor = termsOf(b);
+  TermView divisor(b);
   if (divisor.size() != 1) return {0, a};
   std::vector<Term> whole, rest;
-  for (const Term &term : termsOf(a)) {
+  for (const Term &term : TermView(a)) {
     auto factors = divideFactors(term.factors, divisor[0].factors);
     int64_t c = divisor[0].coefficient;
     if (factors && term.coefficient % c == 0) {
@@ -42,7 +42,7 @@ Split splitWhole(const Dim &a, const Dim &b) {
 
 /// gcd of c and the coefficients of all terms with factors.
 int64_t commonStep(const Dim &a, int64_t c) {
-  for (const Term &term : termsOf(a))
+  for (const Term &term : TermView(a))
     if (!term.factors.empty())
       c = int64_t(std::gcd(
           uint64_t(c), uint64_t(term.coefficient % c < 0 ? -(term.coefficient % c) : term.coefficient % c)));
@@ -56,7 +56,7 @@ Dim divideSteps(const Dim &a, int64_t step) {
   return fromTerms(std::move(terms));
 }
 
-bool leadsNegative(const Dim &b) { return termsOf(b)[0].coefficient < 0; }
+bool leadsNegative(const Dim &b) { return TermView(b)[0].coefficient < 0; }
 
 /// Folds of (rest floordiv c) over nested atoms, c > 1.
 std::optional<Dim> foldNestedFloorDiv(const Dim &rest, int64_t c) {
@@ -80,15 +80,13 @@ std::optional<Dim> foldNestedFloorDiv(const Dim &rest, int64_t c) {
 
 /// a with x mod m replaced by x wherever b divides m: the same remainder by b.
 Dim dropInnerMods(const Dim &a, const Dim &b) {
-  std::vector<Term> terms = termsOf(a);
+  TermView terms(a);
   for (size_t i = 0; i < terms.size(); ++i)
     for (const Factor &factor : terms[i].factors) {
       if (factor.atom->kind != Dim::Kind::Mod || factor.power != 1) continue;
       if (!exactDivide(factor.atom->operands[1], b)) continue;
       Term others{terms[i].coefficient, *divideFactors(terms[i].factors, {factor})};
-      Dim x = factor.atom->operands[0];
-      terms.erase(terms.begin() + i);
-      return dropInnerMods(fromTerms(std::move(terms)) + fromTerm(others) * x, b);
+      return dropInnerMods(a - fromTerm(terms[i]) + fromTerm(others) * factor.atom->operands[0], b);
     }
   return a;
 }
@@ -100,17 +98,17 @@ Term dims::commonFactor(const Dim &a, const Dim &b) {
   bool first = true;
   uint64_t gcd = 0;
   for (const Dim *dim : {&a, &b})
-    for (const Term &term : termsOf(*dim)) {
+    for (const Term &term : TermView(*dim)) {
       gcd = std::gcd(gcd, term.coefficient < 0 ? 0 - uint64_t(term.coefficient) : uint64_t(term.coefficient));
       if (first) {
         common.factors = term.factors;
       } else {
-        Factors kept;
+        std::vector<Factor> kept;
         for (const Factor &factor : common.factors)
           for (const Factor &other : term.factors)
             if (compareAtoms(*factor.atom, *other.atom) == 0)
               kept.push_back({factor.atom, std::min(factor.power, other.power)});
-        common.factors = std::move(kept);
+        common.factors = Factors(std::move(kept));
       }
       first = false;
     }
@@ -180,8 +178,12 @@ Dim mod(const Dim &a, const Dim &b) {
     // (k * x) mod c -> (k rem c * x) mod c
     int64_t c = *b.constantValue();
     std::vector<Term> terms = termsOf(a);
-    for (Term &term : terms) term.coefficient %= c;
-    if (Dim reduced = fromTerms(std::move(terms)); reduced != a) return mod(reduced, b);
+    bool reduces = false;
+    for (Term &term : terms) {
+      reduces |= term.coefficient % c != term.coefficient;
+      term.coefficient %= c;
+    }
+    if (reduces) return mod(fromTerms(std::move(terms)), b);
     // (g * x + k) mod (g * n) -> ((x + k floordiv g) mod n) * g + k mod g
     if (int64_t step = commonStep(a, c); step > 1)
       return mod(divideSteps(a, step), c / step) * step + floorModulo(a.constantTerm(), step);

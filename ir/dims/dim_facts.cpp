@@ -89,20 +89,40 @@ int64_t cappedProduct(int64_t a, int64_t b) {
 
 const char scaleMark = '\x01'; // begins the names of the symbols that scale() makes
 
+/// Calls `visit` with the name of each symbol, also inside atoms, until it returns true; whether it did.
+template <class F> bool anySymbol(const Dim &dim, const F &visit) {
+  for (const Term &term : TermView(dim))
+    for (const Factor &factor : term.factors) {
+      if (factor.atom->kind == Dim::Kind::Symbol && visit(factor.atom->name)) return true;
+      for (const Dim &operand : factor.atom->operands)
+        if (anySymbol(operand, visit)) return true;
+    }
+  return false;
+}
+
+bool isMarked(const std::string &name) { return !name.empty() && name[0] == scaleMark; }
+
 } // namespace
 
 //===-- Declarations
 //----------------------------------------------------------------------------------------------===//
 
 void DimFacts::insert(const std::string &symbol, Fact fact) {
-  fact.order = declarations++;
-  fact.multiple = std::max<int64_t>(fact.multiple, 1);
-  int64_t m = fact.multiple;
-  scaled.erase(symbol);
-  if (m > 1 && (symbol.empty() || symbol[0] != scaleMark)) {
-    // Bounds shrink to multiples; the symbol stands for m times another one.
+  int64_t m = fact.multiple = std::max<int64_t>(fact.multiple, 1);
+  bool split = m > 1 && !isMarked(symbol);
+  if (split) {
+    // Bounds shrink to multiples.
     if (fact.range.lo != below) fact.range.lo = clamp(-(__int128(floorDivide(-fact.range.lo, m)) * m));
     if (fact.range.hi != above) fact.range.hi = clamp(__int128(floorDivide(fact.range.hi, m)) * m);
+  }
+  const Fact *known = find(symbol);
+  if (known && known->range == fact.range && known->multiple == m && known->lower == fact.lower &&
+      known->upper == fact.upper)
+    return;
+  fact.order = declarations++;
+  scaled.erase(symbol);
+  if (split) {
+    // The symbol stands for m times another one.
     Fact part;
     part.order = declarations++;
     part.range = {floorOf(fact.range.lo, m), floorOf(fact.range.hi, m)};
@@ -112,8 +132,15 @@ void DimFacts::insert(const std::string &symbol, Fact fact) {
     scaled[symbol] = Dim::symbol(scaleMark + symbol) * m;
   }
   facts[symbol] = std::move(fact);
+  if (asked.count(symbol)) forgetAnswers();
+}
+
+void DimFacts::forgetAnswers() {
   simplified.clear();
+  simplifiedAtoms.clear();
   proven.clear();
+  asked.clear();
+  for (const Dim &assumption : assumptions) noteSymbols(assumption);
 }
 
 void DimFacts::declare(const std::string &symbol, DimRange range, int64_t multiple) {
@@ -139,8 +166,7 @@ void DimFacts::declareBetween(const std::string &symbol, const Dim &lower, const
 
 void DimFacts::assume(const Dim &nonNegative) {
   assumptions.push_back(nonNegative);
-  proven.clear();
-  simplified.clear();
+  forgetAnswers();
 }
 
 const DimFacts::Fact *DimFacts::find(const std::string &symbol) const {
@@ -218,7 +244,7 @@ static int64_t atomDivisor(const DimFacts &facts, const Atom &atom,
 int64_t DimFacts::divisor(const Dim &dim) const {
   if (dim.isUndefined()) return 1;
   int64_t result = 0;
-  for (const Term &term : termsOf(dim)) {
+  for (const Term &term : TermView(dim)) {
     int64_t part = magnitude(term.coefficient);
     for (const Factor &factor : term.factors) {
       int64_t of = atomDivisor(*this, *factor.atom, scaled);
@@ -233,17 +259,27 @@ int64_t DimFacts::divisor(const Dim &dim) const {
 //===-- Symbols of known multiples
 //--------------------------------------------------------------------------------===//
 
+void DimFacts::noteSymbols(const Dim &dim) const {
+  anySymbol(dim, [&](const std::string &name) {
+    const Fact *fact = find(name);
+    if (!asked.insert(isMarked(name) ? name.substr(1) : name).second || !fact) return false;
+    // Answers rest on the bounds too.
+    for (const auto &bound : {fact->lower, fact->upper})
+      if (bound) noteSymbols(*bound);
+    return false;
+  });
+}
+
 Dim DimFacts::scale(const Dim &dim) const {
-  if (scaled.empty() || dim.isConstant()) return dim;
+  if (scaled.empty() || !anySymbol(dim, [&](const std::string &name) { return scaled.count(name) != 0; }))
+    return dim;
   // A symbol of the caller that looks like one of ours: leave everything as it is.
-  for (const std::string &name : dim.symbols())
-    if (!name.empty() && name[0] == scaleMark) return dim;
-  return dim.substitute(scaled);
+  return anySymbol(dim, isMarked) ? dim : dim.substitute(scaled);
 }
 
 Dim DimFacts::unscale(const Dim &dim) const {
   const Sum *sum = Sum::of(dim);
-  if (!sum || scaled.empty()) return dim;
+  if (!sum || scaled.empty() || !anySymbol(dim, isMarked)) return dim;
   Dim result;
   for (const Term &term : sum->terms) {
     int64_t coefficient = term.coefficient;

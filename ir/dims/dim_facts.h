@@ -89,8 +89,12 @@ private:
   std::map<std::string, Dim> scaled; // S -> m * S', for symbols with a multiple
   std::vector<Dim> assumptions;
   size_t declarations = 0;
-  mutable std::unordered_map<Dim, Dim> simplified;
+  // Answers so far, and the symbols they are about: a declaration of another symbol leaves them alone.
+  mutable std::unordered_map<Dim, Dim> simplified, simplifiedAtoms;
   mutable std::unordered_map<Dim, bool> proven;
+  mutable std::set<std::string, std::less<>> asked;
+  void forgetAnswers();
+  void noteSymbols(const Dim &dim) const;
 };
 
 using Facts = DimFacts;

@@ -53,7 +53,7 @@ private:
   /// What can be eliminated, the most promising first.
   std::vector<Variable> variablesOf(const Dim &e) const {
     std::vector<Variable> variables;
-    for (const Term &term : termsOf(e))
+    for (const Term &term : TermView(e))
       for (const Factor &factor : term.factors) {
         Variable candidate{factor.atom, factOf(*factor.atom)};
         if (factor.atom->kind == Dim::Kind::Symbol && !candidate.fact) continue;
@@ -67,7 +67,7 @@ private:
   }
 
   static bool isLinear(const Dim &e, const Atom &atom) {
-    for (const Term &term : termsOf(e))
+    for (const Term &term : TermView(e))
       for (const Factor &factor : term.factors)
         if (factor.power > 1 && compareAtoms(*factor.atom, atom) == 0) return false;
     return true;
@@ -119,7 +119,7 @@ private:
   // products.
   bool isSumOfNonNegatives(const Dim &e) const {
     Dim shifted;
-    for (const Term &term : termsOf(e)) {
+    for (const Term &term : TermView(e)) {
       Dim value = term.coefficient;
       for (const Factor &factor : term.factors) {
         Dim variable = fromAtom(factor.atom);
@@ -130,7 +130,7 @@ private:
       shifted = shifted + value;
     }
     if (shifted.isUndefined()) return false;
-    for (const Term &term : termsOf(shifted))
+    for (const Term &term : TermView(shifted))
       if (term.coefficient < 0) return false;
     return true;
   }
@@ -152,6 +152,7 @@ bool DimFacts::proveScaled(const Dim &e) const {
   DimRange range = bounds(e);
   if (range.lo >= 0 || range.hi < 0) return range.lo >= 0;
   if (auto found = proven.find(e); found != proven.end()) return found->second;
+  noteSymbols(e);
   bool result = DimProver(*this).isNonNegative(e);
   for (size_t i = 0; i < assumptions.size() && !result; ++i)
     result = DimProver(*this).isNonNegative(e - tighten(*this, scale(assumptions[i])));

@@ -34,11 +34,20 @@ private:
   bool isPositive(const Dim &e) { return isNonNegative(e - 1); }
 
   Dim rebuild(const Dim &dim) {
+    TermView terms(dim);
+    for (const Term &term : terms)
+      for (const Factor &factor : term.factors)
+        if (simplifyAtom(factor.atom)) return rebuildTerms(terms);
+    return dim;
+  }
+
+  Dim rebuildTerms(const TermView &terms) {
     Dim result;
-    for (const Term &term : termsOf(dim)) {
+    for (const Term &term : terms) {
       Dim value = term.coefficient;
       for (const Factor &factor : term.factors) {
-        Dim base = simplifyAtom(factor.atom);
+        std::optional<Dim> simpler = simplifyAtom(factor.atom);
+        Dim base = simpler ? *simpler : fromAtom(factor.atom);
         for (int64_t i = 0; i < factor.power; ++i) value = value * base;
       }
       result = result + value;
@@ -46,12 +55,23 @@ private:
     return result;
   }
 
-  Dim simplifyAtom(const AtomRef &atom) {
+  /// What an atom becomes; nothing when it stays.
+  std::optional<Dim> simplifyAtom(const AtomRef &atom) {
+    if (atom->kind == Dim::Kind::Symbol) {
+      DimRange range = facts.range(atom->name);
+      return range.lo == range.hi ? std::optional<Dim>(range.lo) : std::nullopt;
+    }
     Dim whole = fromAtom(atom);
+    auto found = facts.simplifiedAtoms.find(whole);
+    if (found == facts.simplifiedAtoms.end())
+      found = facts.simplifiedAtoms.emplace(whole, simplifyOperation(atom, whole)).first;
+    return found->second == whole ? std::nullopt : std::optional<Dim>(found->second);
+  }
+
+  Dim simplifyOperation(const AtomRef &atom, const Dim &whole) {
     DimRange range = facts.bounds(whole);
     // A value that can't vary.
     if (range.lo == range.hi) return range.lo;
-    if (atom->kind == Dim::Kind::Symbol) return whole;
     std::vector<Dim> operands;
     for (const Dim &operand : atom->operands) operands.push_back(run(operand));
     Dim rebuilt = combine(atom->kind, operands);
@@ -73,9 +93,12 @@ private:
   std::optional<int64_t> quotientOf(const Dim &x, const Dim &g) {
     if (auto constant = g.constantValue()) {
       DimRange range = facts.bounds(x);
-      if (range.lo != DimRange::unboundedBelow && range.hi != DimRange::unboundedAbove &&
-          floorDivide(range.lo, *constant) == floorDivide(range.hi, *constant))
-        return floorDivide(range.lo, *constant);
+      if (range.lo != DimRange::unboundedBelow && range.hi != DimRange::unboundedAbove) {
+        if (floorDivide(range.lo, *constant) == floorDivide(range.hi, *constant))
+          return floorDivide(range.lo, *constant);
+        // Values on both sides of a multiple: a proof could only find that the interval is not tight.
+        if (range.hi < 0 || range.lo >= *constant) return std::nullopt;
+      }
     }
     if (isNonNegative(x) && isNonNegative(g - 1 - x)) return 0;
     if (isNonNegative(-x - 1) && isNonNegative(x + g)) return -1;
@@ -89,7 +112,7 @@ private:
   };
   std::optional<Parts> findParts(const Dim &x, const Dim &b) {
     std::vector<Dim> tried;
-    for (const Term &term : termsOf(x)) {
+    for (const Term &term : TermView(x)) {
       Dim g = fromTerm(commonFactor(fromTerm(term), b));
       if (g.isConstant(1) || std::find(tried.begin(), tried.end(), g) != tried.end()) continue;
       tried.push_back(g);
@@ -220,7 +243,11 @@ private:
   const DimFacts &facts;
 };
 
-Dim DimFacts::simplifyScaled(const Dim &dim) const { return DimSimplifier(*this).run(dim); }
+Dim DimFacts::simplifyScaled(const Dim &dim) const {
+  if (auto found = simplified.find(dim); found != simplified.end()) return found->second;
+  noteSymbols(dim);
+  return DimSimplifier(*this).run(dim);
+}
 
 Dim DimFacts::simplify(const Dim &dim) const {
   if (dim.isConstant() || dim.isUndefined()) return dim;

@@ -3,6 +3,7 @@
 
 #include "ir/dims/dim.h"
 
+#include <initializer_list>
 #include <utility>
 
 namespace dlc::dims {
@@ -20,7 +21,33 @@ struct Factor {
   AtomRef atom;
   int64_t power = 1;
 };
-using Factors = std::vector<Factor>; // ordered by compareAtoms, powers >= 1
+
+/// A monomial: factors ordered by compareAtoms, powers >= 1. Shared between the sums that hold it.
+class Factors {
+public:
+  Factors() = default;
+  Factors(std::vector<Factor> list);
+  Factors(std::initializer_list<Factor> list) : Factors(std::vector<Factor>(list)) {}
+
+  const Factor *begin() const { return body ? body->list.data() : nullptr; }
+  const Factor *end() const { return begin() + size(); }
+  size_t size() const { return body ? body->list.size() : 0; }
+  bool empty() const { return !body; }
+  const Factor &operator[](size_t i) const { return body->list[i]; }
+  int64_t degree() const { return body ? body->degree : 0; }
+  size_t hash() const { return body ? body->hash : 0; }
+  size_t nodes() const { return body ? body->nodes : 0; }
+  size_t depth() const { return body ? body->depth : 0; }
+  bool isSharedWith(const Factors &other) const { return body == other.body; }
+
+private:
+  struct Body {
+    std::vector<Factor> list;
+    int64_t degree = 0;
+    size_t hash = 0, nodes = 0, depth = 0;
+  };
+  std::shared_ptr<const Body> body; // null without factors
+};
 
 struct Term {
   int64_t coefficient = 0;
@@ -43,6 +70,35 @@ int compareFactors(const Factors &a, const Factors &b);
 
 /// The terms of a dim; a constant is one term without factors, zero has none.
 std::vector<Term> termsOf(const Dim &dim);
+
+/// The same without a copy, for as long as the dim lives.
+class TermView {
+public:
+  explicit TermView(const Dim &dim) {
+    if (const Sum *sum = Sum::of(dim)) {
+      first = sum->terms.data();
+      count = sum->terms.size();
+    } else if (!dim.isConstant(0)) {
+      own.coefficient = *dim.constantValue();
+      first = &own;
+      count = 1;
+    }
+  }
+  explicit TermView(Dim &&) = delete;
+  TermView(const TermView &) = delete;
+  TermView &operator=(const TermView &) = delete;
+
+  const Term *begin() const { return first; }
+  const Term *end() const { return first + count; }
+  size_t size() const { return count; }
+  const Term &operator[](size_t i) const { return first[i]; }
+
+private:
+  Term own;
+  const Term *first = nullptr;
+  size_t count = 0;
+};
+
 /// A dim of terms in any order, equal monomials combined.
 Dim fromTerms(std::vector<Term> terms);
 /// The same when the terms are already canonical.

@@ -105,6 +105,26 @@ TEST_F(Kernel, Bounds) {
   EXPECT_EQ(facts.bounds(N * N * N).hi, DimRange::unboundedAbove);
 }
 
+// Answers are remembered; a declaration that they rest on, also through a bound, makes them anew.
+TEST_F(Kernel, LaterDeclarationsCount) {
+  EXPECT_FALSE(facts.proveLess(x, 10));
+  EXPECT_EQ(facts.simplify(mod(x, 16)), mod(x, 16));
+  facts.declareIndex("x", 10);
+  EXPECT_TRUE(facts.proveLess(x, 10));
+  EXPECT_EQ(facts.simplify(mod(x, 16)), x);
+  facts.declareIndex("x", 20);
+  EXPECT_FALSE(facts.proveLess(x, 10));
+  EXPECT_EQ(facts.simplify(mod(x, 16)), mod(x, 16));
+  EXPECT_FALSE(facts.proveLess(k * 2, S * 2 - B));
+  EXPECT_FALSE(facts.proveNonNegative(S - k - 8));
+  facts.declare("S", {1, 8192}, 8);
+  facts.declareIndex("k", S, 8);
+  EXPECT_TRUE(facts.proveNonNegative(S - k - 8));
+  EXPECT_FALSE(facts.proveNonNegative(S - 3 - b * 3));
+  facts.declareIndex("b", 2);
+  EXPECT_TRUE(facts.proveNonNegative(S - 3 - b * 3));
+}
+
 TEST_F(Kernel, IsFastEnoughForIndexArithmetic) {
   auto start = std::chrono::steady_clock::now();
   for (int n = 0; n < 1000; ++n) {
