@@ -15,6 +15,18 @@ class GraphPass<string name> : Pass<name, "::mlir::ModuleOp"> {
   let dependentDialects = ["::dlc::graph::GraphDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }
 
+def CanonicalizeGraph : GraphPass<"canonicalize-graph"> {
+  let summary = "simplifies by identities that hold for every value";
+}
+
+def SimplifyMovement : GraphPass<"simplify-movement"> {
+  let summary = "moves transposes, reshapes, broadcasts and slices to where they cancel or cost least";
+}
+
+def FoldBatchNorm : GraphPass<"fold-batch-norm"> {
+  let summary = "puts per-channel scales after a convolution or matmul into its weights";
+}
+
 def FuseRegions : GraphPass<"fuse-regions"> {
   let summary = "groups ops into regions, each of which becomes one kernel";
 }

@@ -12,6 +12,9 @@ namespace dlc::graph {
 #include "passes/graph/passes.h.inc"
 
 /// Each takes the context of the compile, which outlives the pass.
+std::unique_ptr<mlir::Pass> createCanonicalizeGraphPass(PassContext &context);
+std::unique_ptr<mlir::Pass> createSimplifyMovementPass(PassContext &context);
+std::unique_ptr<mlir::Pass> createFoldBatchNormPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createFuseRegionsPass(PassContext &context);
 
 /// Makes every pass known to the pass registry (for dlc-opt), all with this context.
