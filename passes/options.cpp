@@ -25,10 +25,12 @@ std::string_view name(Precision precision) {
 const std::vector<Switch> &allSwitches() {
   static const std::vector<Switch> switches = {
       {"canonicalize-graph", "algebraic simplification of graph ops", true},
+      {"set-precision", "fp32 and tf32", true},
       {"fold-batch-norm", "scales after conv and dot go into their weights", true},
       {"simplify-movement", "transposes, reshapes and broadcasts cancel or move to where they are cheaper",
        true},
       {"fold-constants", "what depends on weights only is computed when the artifact is written", true},
+      {"narrow-storage", "fp16 and bf16", true},
       {"pointwise", "pointwise ops share a region", false},
       {"epilogue", "pointwise ops after a conv, dot or window join its region", false},
       {"prologue", "work on the operands of a hero joins its region", false},

@@ -27,8 +27,20 @@ def FoldBatchNorm : GraphPass<"fold-batch-norm"> {
   let summary = "puts per-channel scales after a convolution or matmul into its weights";
 }
 
+def FoldConstants : GraphPass<"fold-constants"> {
+  let summary = "computes what depends on constants only: inline when small, as recipes of the weights table when large";
+}
+
+def SetPrecision : GraphPass<"set-precision"> {
+  let summary = "--precision=fp32 and tf32: what ops compute in";
+}
+
 def FuseRegions : GraphPass<"fuse-regions"> {
   let summary = "groups ops into regions, each of which becomes one kernel";
+}
+
+def NarrowStorage : GraphPass<"narrow-storage"> {
+  let summary = "--precision=fp16 and bf16: what is stored between regions, and weights, in 16 bits";
 }
 
 #endif

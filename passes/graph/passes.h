@@ -15,7 +15,10 @@ namespace dlc::graph {
 std::unique_ptr<mlir::Pass> createCanonicalizeGraphPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createSimplifyMovementPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createFoldBatchNormPass(PassContext &context);
+std::unique_ptr<mlir::Pass> createFoldConstantsPass(PassContext &context);
+std::unique_ptr<mlir::Pass> createSetPrecisionPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createFuseRegionsPass(PassContext &context);
+std::unique_ptr<mlir::Pass> createNarrowStoragePass(PassContext &context);
 
 /// Makes every pass known to the pass registry (for dlc-opt), all with this context.
 void registerGraphPasses(PassContext &context);

@@ -1,12 +1,25 @@
 #include "passes/graph/passes.h"
+#include "passes/graph/pipeline.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
 
 namespace dlc::graph {
 
 void registerGraphPasses(PassContext &context) {
-  mlir::registerPass([&] { return createCanonicalizeGraphPass(context); });
-  mlir::registerPass([&] { return createSimplifyMovementPass(context); });
-  mlir::registerPass([&] { return createFoldBatchNormPass(context); });
-  mlir::registerPass([&] { return createFuseRegionsPass(context); });
+  for (auto create :
+       {createCanonicalizeGraphPass, createSetPrecisionPass, createSimplifyMovementPass,
+        createFoldBatchNormPass, createFoldConstantsPass, createFuseRegionsPass, createNarrowStoragePass})
+    mlir::registerPass([&context, create] { return create(context); });
+  // The whole level, as dlc runs it.
+  mlir::registerPassPipeline(
+      "graph-pipeline", "every pass from an imported module to regions",
+      [&context](mlir::OpPassManager &manager, llvm::StringRef,
+                 llvm::function_ref<mlir::LogicalResult(const llvm::Twine &)>) {
+        buildGraphPipeline(manager, context);
+        return mlir::success();
+      },
+      [](llvm::function_ref<void(const mlir::detail::PassOptions &)>) {});
 }
 
 } // namespace dlc::graph

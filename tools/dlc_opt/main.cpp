@@ -2,19 +2,29 @@
 //
 //   dlc-opt --fuse-regions --target=a100 --remarks=text model.mlir
 //
-// Remarks go to stderr after the run. Flags that are not passes are those of CompileOptions, as in dlc.
+// Weights that the text names have no bytes here: passes see seeded ones of their type. Remarks go to stderr
+// after the run. Flags that are not passes are those of CompileOptions, as in dlc.
 #include "ir/graph/graph.h"
 #include "ir/graph/weights.h"
+#include "ir/interp/check_semantics.h"
+#include "ir/interp/fold.h"
 #include "passes/graph/passes.h"
+#include "passes/graph/region_name.h"
+#include "tools/dlc_opt/seeded_weights.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/ToolOutputFile.h"
 
 namespace cl = llvm::cl;
 
@@ -27,6 +37,44 @@ static cl::opt<std::string>
     disable("disable", cl::desc("passes and fusion kinds to switch off, comma-separated"), cl::cat(category));
 static cl::opt<std::string> remarks("remarks", cl::desc("print each decision: text or json"),
                                     cl::cat(category));
+
+static cl::opt<bool> check("check-semantics",
+                           cl::desc("run the module before and after each pass on seeded inputs and compare"),
+                           cl::cat(category));
+static cl::opt<bool> listRegions("list-regions",
+                                 cl::desc("print one line per region to stderr: name, hero, ops, hash"),
+                                 cl::cat(category));
+
+namespace {
+
+/// Gives the context's table a seeded entry for each weight that a module names, before its first pass runs.
+struct SeedWeights : mlir::PassInstrumentation {
+  explicit SeedWeights(dlc::WeightsTable &weights) : weights(weights) {}
+  void runBeforePass(mlir::Pass *, mlir::Operation *op) override {
+    if (auto module = mlir::dyn_cast<mlir::ModuleOp>(op)) dlc::seedWeights(module, weights);
+  }
+  dlc::WeightsTable &weights;
+};
+
+/// One line per region, then how many there are and how many differ.
+struct ListRegions : mlir::PassWrapper<ListRegions, mlir::OperationPass<mlir::ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ListRegions)
+  void runOnOperation() override {
+    std::set<uint64_t> distinct;
+    int count = 0;
+    getOperation().walk([&](dlc::graph::RegionOp region) {
+      uint64_t hash = dlc::graph::structuralHash(region);
+      distinct.insert(hash);
+      ++count;
+      llvm::errs() << llvm::formatv("{0,-48} {1,-7} {2,4} ops  {3:x-16}\n", region.getName(),
+                                    region.getHero(), region.getBody().front().getOperations().size() - 1,
+                                    hash);
+    });
+    llvm::errs() << count << " regions, " << distinct.size() << " distinct\n";
+  }
+};
+
+} // namespace
 
 static bool fail(const std::string &message) {
   llvm::errs() << "dlc-opt: error: " << message << '\n';
@@ -65,7 +113,23 @@ int main(int argc, char **argv) {
   auto [input, output] =
       mlir::registerAndParseCLIOptions(argc, argv, "dlc-opt: passes of dlc on IR text", registry);
   if (!readFlags(context)) return 1;
-  bool failed = mlir::failed(mlir::MlirOptMain(argc, argv, input, output, registry));
+
+  int differences = 0;
+  auto config = mlir::MlirOptMainConfig::createFromCLOptions();
+  auto passes = config;
+  config.setPassPipelineSetupFn([&](mlir::PassManager &manager) {
+    manager.addInstrumentation(std::make_unique<SeedWeights>(weights));
+    if (check) manager.addInstrumentation(dlc::interp::semanticsInstrumentation(&weights, {}, differences));
+    if (mlir::failed(passes.setupPassPipeline(manager))) return mlir::failure();
+    if (listRegions) manager.addPass(std::make_unique<ListRegions>());
+    return mlir::success();
+  });
+  std::string error;
+  auto source = mlir::openInputFile(input, &error);
+  auto sink = source ? mlir::openOutputFile(output, &error) : nullptr;
+  if (!sink) return fail(error), 1;
+  bool failed = mlir::failed(mlir::MlirOptMain(sink->os(), std::move(source), registry, config));
+  if (!failed) sink->keep();
   llvm::errs() << context.remarks.text();
-  return failed;
+  return failed || differences;
 }

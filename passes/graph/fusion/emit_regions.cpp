@@ -119,9 +119,11 @@ LogicalResult emitRegions(const ClusterGraph &graph, func::FuncOp function) {
   if (order.size() != live)
     return function.emitError("internal error: fusion made clusters that need each other's results");
   Block &block = function.front();
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (Role role = roleOf(&op); role == Role::Source || role == Role::Free)
-      op.moveBefore(&block, block.begin());
+  // What has no operands stands before every region.
+  SmallVector<Operation *> leaves;
+  for (Operation &op : block)
+    if (Role role = roleOf(&op); role == Role::Source || role == Role::Free) leaves.push_back(&op);
+  for (Operation *op : llvm::reverse(leaves)) op->moveBefore(&block, block.begin());
   Emitter emitter(graph, function);
   for (int cluster : order) emitter.emit(cluster);
   emitter.finish();

@@ -274,6 +274,30 @@ static LogicalResult windowOfPad(WindowOp op, PatternRewriter &b) {
   return success();
 }
 
+//===- Contractions of widened operands ------------------------------------------------------===//
+
+/// dot(ext x, ext y) -> dot(x, y): products of 16-bit floats are exact in fp32, and the result's type stays.
+/// Nothing when an operand is not extended to fp32, or the two come from different types.
+static std::optional<std::pair<Value, Value>> beforeExtension(Value lhs, Value rhs) {
+  auto left = lhs.getDefiningOp<arith::ExtFOp>(), right = rhs.getDefiningOp<arith::ExtFOp>();
+  if (!left || !right || !elementTypeOf(lhs).isF32()) return std::nullopt;
+  Type narrow = elementTypeOf(left.getIn());
+  if (!isa<Float16Type, BFloat16Type>(narrow) || narrow != elementTypeOf(right.getIn())) return std::nullopt;
+  return std::pair(left.getIn(), right.getIn());
+}
+static Value dotOfExtended(DotOp op, PatternRewriter &b) {
+  auto narrow = beforeExtension(op.getLhs(), op.getRhs());
+  if (!narrow) return {};
+  return DotOp::create(b, op.getLoc(), op.getType(), narrow->first, narrow->second, op.getLhsBatch(),
+                       op.getRhsBatch(), op.getLhsContract(), op.getRhsContract());
+}
+static Value convOfExtended(ConvOp op, PatternRewriter &b) {
+  auto narrow = beforeExtension(op.getInput(), op.getFilter());
+  if (!narrow) return {};
+  return ConvOp::create(b, op.getLoc(), op.getType(), narrow->first, narrow->second, op.getStrides(),
+                        op.getDilations(), op.getLow(), op.getHigh(), op.getGroups());
+}
+
 void addMovementRules(RewritePatternSet &patterns) {
   add<ConstantOp>(patterns, splatConstant);
   add<arith::ConstantOp>(patterns, upstreamConstant);
@@ -298,6 +322,8 @@ void addMovementRules(RewritePatternSet &patterns) {
   add<GatherOp>(patterns, gatherOfOne);
   add<GatherOp>(patterns, gatherOfFill);
   add<ConvOp>(patterns, convOfPad);
+  add<DotOp>(patterns, dotOfExtended);
+  add<ConvOp>(patterns, convOfExtended);
   patterns.add(windowOfPad);
 }
 
