@@ -211,9 +211,11 @@ private:
   Dim recombine(Dim dim) {
     for (bool changed = true; changed;) {
       changed = false;
+      bool divides = holdsFloorDiv(dim);
       for (const Term &term : termsOf(dim)) {
         for (const Factor &factor : term.factors) {
-          if (factor.power != 1) continue;
+          // A mod only vanishes into a floordiv that is there.
+          if (factor.power != 1 || (factor.atom->kind == Dim::Kind::Mod && !divides)) continue;
           std::optional<Dim> replacement = otherForm(term, factor);
           if (!replacement) continue;
           Dim candidate = dim - fromTerm(term) + *replacement;
@@ -226,6 +228,13 @@ private:
       }
     }
     return dim;
+  }
+
+  static bool holdsFloorDiv(const Dim &dim) {
+    for (const Term &term : TermView(dim))
+      for (const Factor &factor : term.factors)
+        if (factor.atom->kind == Dim::Kind::FloorDiv) return true;
+    return false;
   }
 
   /// A term with a mod written with a floordiv, or the reverse.

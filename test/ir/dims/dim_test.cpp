@@ -116,6 +116,33 @@ TEST(Dim, ParsesWhatItPrints) {
     EXPECT_EQ(parseDim(Dim::symbol(name).str()), Dim::symbol(name));
 }
 
+// Damaged text gives a message or another dim, which again reads back.
+TEST(Dim, ParserStandsDamage) {
+  test::RandomDims random(8);
+  const std::string letters = "ab01 +-*(),\"\\%floordivmodminmax";
+  for (int i = 0; i < 20000; ++i) {
+    std::string text = random.expression(3).str();
+    for (int64_t n = random.integer(1, 3); n > 0 && !text.empty(); --n) {
+      size_t at = size_t(random.integer(0, int64_t(text.size()) - 1));
+      char letter = letters[size_t(random.integer(0, int64_t(letters.size()) - 1))];
+      switch (random.integer(0, 2)) {
+      case 0:
+        text[at] = letter;
+        break;
+      case 1:
+        text.erase(at, 1);
+        break;
+      default:
+        text.insert(at, 1, letter);
+      }
+    }
+    std::string error;
+    std::optional<Dim> dim = parseDim(text, &error);
+    ASSERT_EQ(dim.has_value(), error.empty()) << text;
+    if (dim) ASSERT_EQ(parseDim(dim->str()), dim) << text;
+  }
+}
+
 // What an operation should give, on the values of its operands.
 std::optional<int64_t> applied(Dim::Kind kind, int64_t a, int64_t b) {
   auto floored = [&] { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); };

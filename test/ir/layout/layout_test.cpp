@@ -148,6 +148,22 @@ TEST(Layout, TextRoundTrips) {
   }
 }
 
+TEST(Layout, ParserStandsDamage) {
+  test::RandomLayouts random(6);
+  const std::string letters = "0123456789:(),[] regx-";
+  for (int i = 0; i < 5000; ++i) {
+    Layout layout = random.layout(2);
+    std::string text = layout.str();
+    for (int64_t n = random.integer(1, 2); n > 0; --n)
+      text[size_t(random.integer(0, int64_t(text.size()) - 1))] =
+          letters[size_t(random.integer(0, int64_t(letters.size()) - 1))];
+    std::string error;
+    auto parsed = Layout::parse(text, layout.shape(), &error);
+    ASSERT_EQ(parsed.has_value(), error.empty()) << text;
+    if (parsed) ASSERT_EQ(parsed->problem(), "");
+  }
+}
+
 TEST(Layout, ParserSaysWhatIsWrong) {
   auto failure = [](const char *text, std::vector<int64_t> shape) {
     std::string error;
