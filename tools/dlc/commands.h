@@ -12,4 +12,7 @@ using Action = std::function<int()>;
 /// The default: compile a model (.onnx, or .mlir of the graph level) to an artifact.
 void addCompile(CLI::App &app, Action &action);
 
+/// `dlc check`: say what of a model is not supported.
+void addCheck(CLI::App &app, Action &action);
+
 } // namespace dlc::tool
