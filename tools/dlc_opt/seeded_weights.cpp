@@ -26,14 +26,25 @@ static std::vector<char> seededBytes(llvm::StringRef name, DType dtype, interp::
 
 void seedWeights(mlir::ModuleOp module, WeightsTable &weights) {
   interp::installFoldRunner(weights, module);
+  std::vector<std::pair<llvm::StringRef, mlir::RankedTensorType>> named;
   module.walk([&](graph::ConstantOp constant) {
     auto weight = mlir::dyn_cast<graph::WeightAttr>(constant.getValue());
     auto type = mlir::cast<mlir::RankedTensorType>(constant.getType());
-    auto dtype = dtypeOf(type.getElementType());
-    if (!weight || !dtype || !type.hasStaticShape() || weights.find(weight.getName())) return;
-    llvm::consumeError(weights.addBytes(weight.getName(), *dtype, type.getShape(),
-                                        seededBytes(weight.getName(), *dtype, type.getShape())));
+    if (weight && type.hasStaticShape() && dtypeOf(type.getElementType())) named.emplace_back(weight.getName(), type);
   });
+  // A file that is split holds several modules, which may use one name for tensors of several types.
+  weights.prune([&](llvm::StringRef name) {
+    const WeightsTable::Entry *entry = weights.find(name);
+    return llvm::any_of(named, [&](auto &use) {
+      return use.first == name && entry->dtype == dtypeOf(use.second.getElementType()) &&
+             llvm::ArrayRef<int64_t>(entry->dims) == use.second.getShape();
+    });
+  });
+  for (auto [name, type] : named) {
+    if (weights.find(name)) continue;
+    DType dtype = *dtypeOf(type.getElementType());
+    llvm::cantFail(weights.addBytes(name, dtype, type.getShape(), seededBytes(name, dtype, type.getShape())));
+  }
 }
 
 } // namespace dlc

@@ -61,7 +61,22 @@ private:
     moved.insert(op);
   }
 
-  void build(ArrayRef<Operation *> ops, ArrayRef<Value> results, StringRef hero) {
+  /// Members in the order in which the results need them, so that equal regions look equal wherever they come from.
+  static std::vector<Operation *> inOrderOfNeed(ArrayRef<Operation *> ops, ArrayRef<Value> results) {
+    SmallPtrSet<Operation *, 16> members(ops.begin(), ops.end());
+    llvm::SetVector<Operation *> ordered;
+    std::function<void(Value)> need = [&](Value value) {
+      Operation *op = value.getDefiningOp();
+      if (!op || !members.contains(op) || ordered.contains(op)) return;
+      llvm::for_each(op->getOperands(), need);
+      ordered.insert(op);
+    };
+    llvm::for_each(results, need);
+    return {ordered.begin(), ordered.end()};
+  }
+
+  void build(ArrayRef<Operation *> unordered, ArrayRef<Value> results, StringRef hero) {
+    std::vector<Operation *> ops = inOrderOfNeed(unordered, results);
     llvm::SetVector<Value> operands;
     llvm::SetVector<Operation *> free;
     SmallPtrSet<Operation *, 16> members(ops.begin(), ops.end());

@@ -1,4 +1,5 @@
 // RUN: dlc-opt --split-input-file --canonicalize-graph %s | dlc-opt --split-input-file | FileCheck %s
+// RUN: dlc-opt --split-input-file --canonicalize-graph --check-semantics %s 2>&1 >/dev/null | count 0
 
 // CHECK-LABEL: func.func @identities(
 // CHECK-SAME:    %[[X:.*]]: tensor

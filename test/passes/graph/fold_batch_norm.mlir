@@ -1,4 +1,5 @@
 // RUN: dlc-opt --split-input-file --fold-batch-norm %s | dlc-opt --split-input-file | FileCheck %s
+// RUN: dlc-opt --split-input-file --fold-batch-norm --check-semantics %s 2>&1 >/dev/null | count 0
 
 // (conv(x, w) - m) * s + t -> (conv(x, w * s) - m * s) + t
 // CHECK-LABEL: func.func @conv

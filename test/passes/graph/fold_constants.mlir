@@ -1,4 +1,5 @@
 // RUN: dlc-opt --split-input-file --fold-constants %s | dlc-opt --split-input-file | FileCheck %s
+// RUN: dlc-opt --split-input-file --fold-constants --check-semantics %s 2>&1 >/dev/null | count 0
 
 // Work on weights becomes a recipe: a private function of the weights it reads.
 // CHECK-LABEL: func.func @recipe
@@ -23,6 +24,7 @@ func.func @recipe(%x: tensor<2x64xf32>) -> tensor<2x32xf32> {
 // CHECK-LABEL: func.func @small
 // CHECK-DAG:     graph.constant dense<[3, 5]> : tensor<2xi64>
 // CHECK-DAG:     graph.fill 5.000000e-01 : f32 -> tensor<?xf32, #graph.dims<B>>
+graph.symbol "B" min 1 max 8 multiple 1 origins []
 func.func @small() -> (tensor<2xi64>, tensor<?xf32, #graph.dims<B>>) {
   %a = graph.constant dense<[1, 2]> : tensor<2xi64> -> tensor<2xi64>
   %b = graph.constant dense<[2, 3]> : tensor<2xi64> -> tensor<2xi64>

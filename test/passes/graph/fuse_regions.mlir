@@ -1,4 +1,5 @@
 // RUN: dlc-opt --split-input-file --fuse-regions %s | dlc-opt --split-input-file | FileCheck %s
+// RUN: dlc-opt --split-input-file --fuse-regions --check-semantics %s 2>&1 >/dev/null | count 0
 
 // A contraction takes what follows it; the bias is read through its broadcast.
 // CHECK-LABEL: func.func @matmul_bias_relu

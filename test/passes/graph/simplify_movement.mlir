@@ -1,4 +1,5 @@
 // RUN: dlc-opt --split-input-file --simplify-movement %s | dlc-opt --split-input-file | FileCheck %s
+// RUN: dlc-opt --split-input-file --simplify-movement --check-semantics %s 2>&1 >/dev/null | count 0
 
 // Transposes around pointwise work meet and cancel.
 // CHECK-LABEL: func.func @borders
@@ -65,6 +66,7 @@ func.func @free_dims(%x: tensor<3x4x8xf32>, %w: tensor<8x5xf32>) -> tensor<4x3x5
 // CHECK:         %[[M:.*]] = arith.mulf %arg0, %arg1 : tensor<8xf32>
 // CHECK:         %[[B:.*]] = graph.broadcast %[[M]] dims [1]
 // CHECK:         return %[[B]]
+graph.symbol "B" min 1 max 8 multiple 1 origins []
 func.func @broadcasts(%x: tensor<8xf32>, %y: tensor<8xf32>) -> tensor<?x8xf32, #graph.dims<B, 8>> {
   %a = graph.broadcast %x dims [1] : tensor<8xf32> -> tensor<?x8xf32, #graph.dims<B, 8>>
   %b = graph.broadcast %y dims [1] : tensor<8xf32> -> tensor<?x8xf32, #graph.dims<B, 8>>
