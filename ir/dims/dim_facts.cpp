@@ -132,15 +132,15 @@ void DimFacts::insert(const std::string &symbol, Fact fact) {
     scaled[symbol] = Dim::symbol(scaleMark + symbol) * m;
   }
   facts[symbol] = std::move(fact);
-  if (asked.count(symbol)) forgetAnswers();
+  if (answers.symbols.count(symbol)) answers.clear();
 }
 
-void DimFacts::forgetAnswers() {
+DimFacts::Answers &DimFacts::Answers::clear() {
   simplified.clear();
   simplifiedAtoms.clear();
   proven.clear();
-  asked.clear();
-  for (const Dim &assumption : assumptions) noteSymbols(assumption);
+  symbols.clear();
+  return *this;
 }
 
 void DimFacts::declare(const std::string &symbol, DimRange range, int64_t multiple) {
@@ -166,7 +166,7 @@ void DimFacts::declareBetween(const std::string &symbol, const Dim &lower, const
 
 void DimFacts::assume(const Dim &nonNegative) {
   assumptions.push_back(nonNegative);
-  forgetAnswers();
+  answers.clear();
 }
 
 const DimFacts::Fact *DimFacts::find(const std::string &symbol) const {
@@ -262,7 +262,7 @@ int64_t DimFacts::divisor(const Dim &dim) const {
 void DimFacts::noteSymbols(const Dim &dim) const {
   anySymbol(dim, [&](const std::string &name) {
     const Fact *fact = find(name);
-    if (!asked.insert(isMarked(name) ? name.substr(1) : name).second || !fact) return false;
+    if (!answers.symbols.insert(isMarked(name) ? name.substr(1) : name).second || !fact) return false;
     // Answers rest on the bounds too.
     for (const auto &bound : {fact->lower, fact->upper})
       if (bound) noteSymbols(*bound);

@@ -89,11 +89,18 @@ private:
   std::map<std::string, Dim> scaled; // S -> m * S', for symbols with a multiple
   std::vector<Dim> assumptions;
   size_t declarations = 0;
-  // Answers so far, and the symbols they are about: a declaration of another symbol leaves them alone.
-  mutable std::unordered_map<Dim, Dim> simplified, simplifiedAtoms;
-  mutable std::unordered_map<Dim, bool> proven;
-  mutable std::set<std::string, std::less<>> asked;
-  void forgetAnswers();
+  /// Answers so far, and the symbols they are about: a declaration of another symbol leaves them alone. A
+  /// copy of the facts starts without answers.
+  struct Answers {
+    std::unordered_map<Dim, Dim> simplified, simplifiedAtoms;
+    std::unordered_map<Dim, bool> proven;
+    std::set<std::string, std::less<>> symbols;
+    Answers() = default;
+    Answers(const Answers &) {}
+    Answers &operator=(const Answers &) { return clear(); }
+    Answers &clear();
+  };
+  mutable Answers answers;
   void noteSymbols(const Dim &dim) const;
 };
 

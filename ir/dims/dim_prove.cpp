@@ -151,12 +151,13 @@ bool DimFacts::proveScaled(const Dim &e) const {
   if (e.isUndefined()) return false;
   DimRange range = bounds(e);
   if (range.lo >= 0 || range.hi < 0) return range.lo >= 0;
-  if (auto found = proven.find(e); found != proven.end()) return found->second;
+  if (auto found = answers.proven.find(e); found != answers.proven.end()) return found->second;
   noteSymbols(e);
+  for (const Dim &assumption : assumptions) noteSymbols(assumption);
   bool result = DimProver(*this).isNonNegative(e);
   for (size_t i = 0; i < assumptions.size() && !result; ++i)
     result = DimProver(*this).isNonNegative(e - tighten(*this, scale(assumptions[i])));
-  proven[e] = result;
+  answers.proven[e] = result;
   return result;
 }
 

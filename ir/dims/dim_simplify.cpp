@@ -15,8 +15,8 @@ public:
 
   Dim run(const Dim &dim) {
     if (dim.isConstant() || dim.isUndefined()) return dim;
-    auto found = facts.simplified.find(dim);
-    if (found != facts.simplified.end()) return found->second;
+    auto found = facts.answers.simplified.find(dim);
+    if (found != facts.answers.simplified.end()) return found->second;
     Dim result = dim;
     // A rule can open the way for others, once or twice in practice.
     for (int pass = 0; pass < 4; ++pass) {
@@ -24,7 +24,7 @@ public:
       if (next == result) break;
       result = next;
     }
-    facts.simplified[dim] = result;
+    facts.answers.simplified[dim] = result;
     return result;
   }
 
@@ -62,9 +62,9 @@ private:
       return range.lo == range.hi ? std::optional<Dim>(range.lo) : std::nullopt;
     }
     Dim whole = fromAtom(atom);
-    auto found = facts.simplifiedAtoms.find(whole);
-    if (found == facts.simplifiedAtoms.end())
-      found = facts.simplifiedAtoms.emplace(whole, simplifyOperation(atom, whole)).first;
+    auto found = facts.answers.simplifiedAtoms.find(whole);
+    if (found == facts.answers.simplifiedAtoms.end())
+      found = facts.answers.simplifiedAtoms.emplace(whole, simplifyOperation(atom, whole)).first;
     return found->second == whole ? std::nullopt : std::optional<Dim>(found->second);
   }
 
@@ -253,7 +253,7 @@ private:
 };
 
 Dim DimFacts::simplifyScaled(const Dim &dim) const {
-  if (auto found = simplified.find(dim); found != simplified.end()) return found->second;
+  if (auto found = answers.simplified.find(dim); found != answers.simplified.end()) return found->second;
   noteSymbols(dim);
   return DimSimplifier(*this).run(dim);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <set>
 #include <tuple>
 
 namespace dlc {
@@ -176,21 +177,6 @@ std::vector<Holder> Layout::owners(const Coordinates &element) const {
   return OwnerSearch(*this).find(element);
 }
 
-/// Calls `visit` with each element in row-major order, until it returns false.
-template <class F> static bool forEachElement(const std::vector<int64_t> &shape, F visit) {
-  Layout::Coordinates at(shape.size(), 0);
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return true;
-  while (true) {
-    if (!visit(at)) return false;
-    size_t d = shape.size();
-    while (d-- > 0) {
-      if (++at[d] < shape[d]) break;
-      at[d] = 0;
-    }
-    if (d == size_t(-1)) return true;
-  }
-}
-
 namespace {
 /// Whether the digits, replicating ones aside, are a mixed radix number per dim that counts exactly to the
 /// extent: then each element is reached exactly once. Enough for all layouts built here; others are counted
@@ -218,19 +204,51 @@ bool isMixedRadix(const Layout &layout) {
 }
 } // namespace
 
-bool Layout::isSurjective() const {
-  if (isMixedRadix(*this)) return true;
-  OwnerSearch search(*this);
-  return forEachElement(tile, [&](const Coordinates &at) { return !search.find(at).empty(); });
+namespace {
+
+/// How often each element (row-major) is held, up to 2, by walking the map. Nothing when the last place lies
+/// outside of the tile or the tile has more elements than the layout has places.
+std::optional<std::vector<uint8_t>> holderCounts(const Layout &layout) {
+  int64_t registers = layout.numRegisters(), lanes = layout.numLanes(), warps = layout.numWarps();
+  Layout::Coordinates last = layout.coordinates(registers - 1, lanes - 1, warps - 1);
+  __int128 places = __int128(registers) * lanes * warps, elements = 1;
+  for (size_t d = 0; d < layout.rank(); ++d) {
+    elements *= layout.shape()[d];
+    if (last[d] >= layout.shape()[d] || elements > places) return std::nullopt;
+  }
+  std::vector<uint8_t> counts(size_t(elements), 0);
+  for (int64_t w = 0; w < warps; ++w)
+    for (int64_t l = 0; l < lanes; ++l)
+      for (int64_t r = 0; r < registers; ++r) {
+        int64_t number = 0;
+        Layout::Coordinates at = layout.coordinates(r, l, w);
+        for (size_t d = 0; d < at.size(); ++d) number = number * layout.shape()[d] + at[d];
+        if (counts[size_t(number)] < 2) ++counts[size_t(number)];
+      }
+  return counts;
 }
+
+std::string text(const Layout::Coordinates &at) {
+  std::string out = "(";
+  for (size_t d = 0; d < at.size(); ++d) out += (d ? ", " : "") + std::to_string(at[d]);
+  return out + ")";
+}
+
+} // namespace
+
+bool Layout::isSurjective() const { return problem().empty(); }
 
 bool Layout::isInjective() const {
   for (const Digits *digits : {&reg, &lane, &warp})
     for (const LayoutDigit &digit : *digits)
       if (digit.count > 1 && isZero(digit)) return false;
   if (isMixedRadix(*this)) return true;
-  OwnerSearch search(*this);
-  return forEachElement(tile, [&](const Coordinates &at) { return search.find(at).size() <= 1; });
+  std::set<Coordinates> seen;
+  for (int64_t w = 0; w < numWarps(); ++w)
+    for (int64_t l = 0; l < numLanes(); ++l)
+      for (int64_t r = 0; r < numRegisters(); ++r)
+        if (!seen.insert(coordinates(r, l, w)).second) return false;
+  return true;
 }
 
 int64_t Layout::replication() const {
@@ -241,26 +259,20 @@ int64_t Layout::replication() const {
   return count;
 }
 
-static std::string text(const Layout::Coordinates &at) {
-  std::string out = "(";
-  for (size_t d = 0; d < at.size(); ++d) out += (d ? ", " : "") + std::to_string(at[d]);
-  return out + ")";
-}
-
 std::string Layout::problem() const {
   if (isMixedRadix(*this)) return {};
   Coordinates last = coordinates(numRegisters() - 1, numLanes() - 1, numWarps() - 1);
   for (size_t d = 0; d < rank(); ++d)
     if (last[d] >= tile[d])
       return "the last element held, " + text(last) + ", is outside of the tile of " + text(tile);
-  OwnerSearch search(*this);
-  std::string result;
-  forEachElement(tile, [&](const Coordinates &at) {
-    if (!search.find(at).empty()) return true;
-    result = "no thread holds element " + text(at);
-    return false;
-  });
-  return result;
+  auto counts = holderCounts(*this);
+  if (!counts) return "a tile of " + text(tile) + " has more elements than registers, lanes and warps hold";
+  auto hole = std::find(counts->begin(), counts->end(), 0);
+  if (hole == counts->end()) return {};
+  Coordinates at(rank());
+  int64_t number = hole - counts->begin();
+  for (size_t d = rank(); d-- > 0; number /= tile[d]) at[d] = number % tile[d];
+  return "no thread holds element " + text(at);
 }
 
 int64_t Layout::vectorWidth(size_t dim) const {

@@ -48,7 +48,7 @@ TEST(Layout, CountsOutOtherDigits) {
   Layout diagonal({4, 4}, {{4, {1, 1}}}, {}, {});
   EXPECT_FALSE(diagonal.isSurjective());
   EXPECT_TRUE(diagonal.isInjective());
-  EXPECT_EQ(diagonal.problem(), "no thread holds element (0, 1)");
+  EXPECT_EQ(diagonal.problem(), "a tile of (4, 4) has more elements than registers, lanes and warps hold");
   EXPECT_EQ(Layout({3}, {{4, {1}}}, {}, {}).problem(),
             "the last element held, (3), is outside of the tile of (3)");
 }
@@ -182,7 +182,9 @@ TEST(Layout, ParserSaysWhatIsWrong) {
   EXPECT_EQ(failure("reg [2:(1)] lane [] warp []", {2, 2}), "column 10: expected ','");
   EXPECT_EQ(failure("reg [2:(1,1)] lane [] warp []", {2}),
             "column 10: expected ')' after 1 offsets, one per dim");
-  EXPECT_EQ(failure("reg [2:(1)] lane [] warp []", {4}), "no thread holds element (2)");
+  EXPECT_EQ(failure("reg [2:(1)] lane [] warp []", {4}),
+            "a tile of (4) has more elements than registers, lanes and warps hold");
+  EXPECT_EQ(failure("reg [2:(2), 2:(0)] lane [] warp []", {3}), "no thread holds element (1)");
   EXPECT_EQ(failure("reg [4:(1)] lane [] warp []", {2}),
             "the last element held, (3), is outside of the tile of (2)");
   EXPECT_EQ(failure("reg [9999999:(0), 9999999:(0)] lane [] warp []", {1}),
