@@ -115,7 +115,7 @@ struct VariableInfo {
   std::string name;
   uint64_t bytes = 0;
   uint32_t alignment = 1;
-  bool isInternal = false;        ///< neither .visible, .weak nor .common: the Driver API does not find it by name
+  bool isInternal = false;        ///< neither .visible, .weak nor .common
   std::vector<uint8_t> initial;   ///< empty, or the initial value (the rest is zero: PTX initialises to zero)
   std::vector<Relocation> relocations;
   uint32_t constantOffset = 0;    ///< Constant only: its place in the module's constant bank

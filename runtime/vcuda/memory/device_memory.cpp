@@ -15,12 +15,14 @@ constexpr uint64_t page = 4096;
 constexpr uint64_t redZoneBytes = 256;
 /// From this size on byte states are mapped from a shared pattern instead of being written.
 constexpr uint64_t patternBytes = 64ull << 20;
+/// Where a window lies if it can: device addresses are then the same in every run.
+constexpr uint64_t wishedBase = 0x2000'0000'0000;
 constexpr size_t maxFreedRemembered = 1 << 16;
 
 uint64_t roundUp(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
 
-void *reserve(uint64_t count, int protection) {
-  void *p = mmap(nullptr, count, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+void *reserve(uint64_t count, int protection, uint64_t wish = 0) {
+  void *p = mmap(reinterpret_cast<void *>(wish), count, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return p == MAP_FAILED ? nullptr : p;
 }
 
@@ -41,7 +43,7 @@ DeviceMemory::DeviceMemory(uint64_t capacity) : capacityBytes(capacity) {
   uint64_t window = roundUp(capacity * 4, patternBytes);
 #endif
   for (; window >= patternBytes; window = roundUp(window / 2, patternBytes)) {
-    void *visible = reserve(window, PROT_NONE);
+    void *visible = reserve(window, PROT_NONE, wishedBase);
     void *data = reserve(window, PROT_READ | PROT_WRITE);
     void *states = reserve(window, PROT_READ | PROT_WRITE);
     void *owners = reserve(window * 2, PROT_READ | PROT_WRITE);

@@ -2,8 +2,10 @@
 //   nvcc -ptx -arch=sm_80 -lineinfo kernels.cu     (folders taken out of its .file lines)
 #include <cstdint>
 
+extern "C" {
 __device__ int deviceCounter = 7;
 __constant__ float coefficients[4] = {1.f, 2.f, 3.f, 4.f};
+}
 
 extern "C" __global__ void saxpy(int n, float a, const float *x, float *y) {
   int i = blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,0 +1,114 @@
+"""A script that knows the CUDA Driver API and nothing else, and what the virtual GPU leaves behind when it ends.
+
+    ctypes_test.py FOLDER_OF_LIBCUDA KERNELS.PTX
+"""
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+FOLDER, PTX = sys.argv[1], sys.argv[2]
+
+
+def client(kernel, bytes_of_x):
+    """saxpy or readUninitialised over 1000 floats, as any ctypes script would; prints the first and last result."""
+    cuda = ctypes.CDLL("libcuda.so.1")
+
+    def call(name, *arguments):
+        status = getattr(cuda, name)(*arguments)
+        if status:
+            text = ctypes.c_char_p()
+            cuda.cuGetErrorName(status, ctypes.byref(text))
+            sys.exit(f"{name}: {text.value.decode()}")
+
+    def handle(name, *arguments):
+        result = ctypes.c_void_p()
+        call(name, ctypes.byref(result), *arguments)
+        return result
+
+    call("cuInit", 0)
+    handle("cuCtxCreate_v2", 0, 0)
+    with open(PTX, "rb") as file:
+        module = handle("cuModuleLoadData", file.read() + b"\0")
+    function = handle("cuModuleGetFunction", module, kernel.encode())
+    n = 1000
+    x, y = (ctypes.c_float * n)(*range(n)), (ctypes.c_float * n)(*[1.0] * n)
+    addresses = []
+    for array in (x, y):
+        address = ctypes.c_uint64()
+        call("cuMemAlloc_v2", ctypes.byref(address), ctypes.c_size_t(4 * n))
+        addresses.append(address)
+    call("cuMemcpyHtoD_v2", addresses[0], x, ctypes.c_size_t(bytes_of_x))
+    call("cuMemcpyHtoD_v2", addresses[1], y, ctypes.c_size_t(4 * n))
+    values = [ctypes.c_int(n), ctypes.c_float(2), *addresses] if kernel == "saxpy" else addresses
+    pointers = (ctypes.c_void_p * len(values))(*[ctypes.cast(ctypes.byref(v), ctypes.c_void_p) for v in values])
+    call("cuLaunchKernel", function, 8 if kernel == "saxpy" else 1, 1, 1, 128, 1, 1, 0, None, pointers, None)
+    call("cuMemcpyDtoH_v2", y, addresses[1], ctypes.c_size_t(4 * n))
+    print(y[0], y[n - 1])
+
+
+def run(kernel="saxpy", bytes_of_x=4000, **environment):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("VCUDA_")}
+    env.update(environment, LD_LIBRARY_PATH=FOLDER)
+    return subprocess.run([sys.executable, "-B", __file__, FOLDER, PTX, "client", kernel, str(bytes_of_x)],
+                          env=env, capture_output=True, text=True, timeout=120)
+
+
+class CtypesTest(unittest.TestCase):
+    def test_saxpy(self):
+        for environment in ({}, {"VCUDA_CHECKS": "off"}, {"VCUDA_CHECKS": "full"}, {"VCUDA_SCHEDULE": "reverse"},
+                            {"VCUDA_SCHEDULE": "random:7"}, {"VCUDA_THREADS": "1"}, {"VCUDA_DEVICE": "sm_86"},
+                            {"VCUDA_DEVICE": "h200"}, {"VCUDA_DEVICE": "a2,a100"}):
+            with self.subTest(environment):
+                result = run(**environment)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual(result.stdout.split(), ["1.0", "1999.0"])
+                self.assertEqual(result.stderr, "")
+
+    def test_findings_and_counters_at_exit(self):
+        with tempfile.TemporaryDirectory() as folder:
+            files = {"VCUDA_FINDINGS": f"{folder}/findings.jsonl", "VCUDA_COUNTERS": f"{folder}/counters.json"}
+            result = run("readUninitialised", 100, **files)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn("vcuda: 1 finding\n", result.stderr)
+            self.assertIn("uninitialised-read in readUninitialised", result.stderr)
+            with open(files["VCUDA_FINDINGS"]) as file:
+                findings = [json.loads(line) for line in file]
+            self.assertEqual([f["check"] for f in findings], ["uninitialised-read"])
+            self.assertEqual(findings[0]["thread"], [25, 0, 0])
+            self.assertEqual(findings[0]["count"], 103)
+            with open(files["VCUDA_COUNTERS"]) as file:
+                kernel, = json.load(file)["kernels"]
+            self.assertEqual((kernel["kernel"], kernel["launches"], kernel["warps"]), ("readUninitialised", 1, 4))
+            self.assertEqual((kernel["global_bytes_read"], kernel["global_sectors_read"]), (512, 16))
+            quiet = run("readUninitialised", 100, VCUDA_SUMMARY="off")
+            self.assertEqual((quiet.returncode, quiet.stderr), (0, ""))
+
+    def test_clean_run_leaves_an_empty_findings_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(run(VCUDA_FINDINGS=f"{folder}/f").returncode, 0)
+            self.assertEqual(os.path.getsize(f"{folder}/f"), 0)
+
+    def test_addresses_are_the_same_in_every_run(self):
+        first, second = (run("readUninitialised", 100).stderr for _ in range(2))
+        self.assertEqual(first, second)
+
+    def test_bad_settings_are_named(self):
+        for name, value, text in (("VCUDA_DEVICE", "a1000", "a100"), ("VCUDA_CHECKS", "yes", "off, fast or full"),
+                                  ("VCUDA_SCHEDULE", "sideways", "random:SEED"), ("VCUDA_THREADS", "many", "number"),
+                                  ("VCUDA_FINDINGS", "/nonexistent/f", "No such file")):
+            with self.subTest(name):
+                result = run(**{name: value})
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(f"vcuda: {name}: ", result.stderr)
+                self.assertIn(text, result.stderr)
+                self.assertIn("cuInit: CUDA_ERROR_INVALID_VALUE", result.stderr)
+
+
+if len(sys.argv) > 3 and sys.argv[3] == "client":
+    client(sys.argv[4], int(sys.argv[5]))
+else:
+    unittest.main(argv=sys.argv[:1])
