@@ -47,33 +47,41 @@ uint64_t nextNumber() {
   return number++;
 }
 
+static std::unique_ptr<Device> makeDevice(int ordinal, const DeviceRecord &record, bool tracking) {
+  auto device = std::make_unique<Device>(ordinal, record);
+  device->memory.setTracking(tracking);
+  auto pool = std::make_shared<Pool>();
+  pool->id = nextNumber();
+  pool->device = ordinal;
+  pool->isDefault = true;
+  pool->handle = driver().pools.add(pool);
+  device->defaultPool = device->currentPool = pool;
+  return device;
+}
+
 CUresult Driver::initialise() {
+  if (forked) return CUDA_ERROR_NOT_INITIALIZED;
   std::lock_guard lock(mutex);
   if (initialised) return CUDA_SUCCESS;
-  auto refuse = [](const std::string &why, CUresult error) {
+  auto refuse = [](const std::string &why) {
     std::fprintf(stderr, "vcuda: %s\n", why.c_str());
-    return error;
+    return CUDA_ERROR_INVALID_VALUE;
   };
   Settings fresh;
-  if (std::string wrong = readEnvironment(fresh); !wrong.empty())
-    return refuse(wrong, CUDA_ERROR_INVALID_VALUE);
+  if (std::string wrong = readEnvironment(fresh); !wrong.empty()) return refuse(wrong);
+  std::vector<std::unique_ptr<Device>> made;
+  for (const DeviceRecord *record : fresh.devices)
+    made.push_back(makeDevice(int(made.size()), *record, fresh.options.checks != Checks::Off));
   if (std::string wrong = outputs.open(fresh.findingsFile, fresh.countersFile); !wrong.empty())
-    return refuse("VCUDA_FINDINGS: " + wrong, CUDA_ERROR_INVALID_VALUE);
+    return refuse("VCUDA_FINDINGS: " + wrong);
   settings = fresh;
-  for (const DeviceRecord *record : settings.devices) {
-    auto device = std::make_unique<Device>(int(devices.size()), *record);
-    device->memory.setTracking(settings.options.checks != Checks::Off);
-    auto pool = std::make_shared<Pool>();
-    pool->id = nextNumber();
-    pool->device = device->ordinal;
-    pool->isDefault = true;
-    pool->handle = pools.add(pool);
-    device->defaultPool = device->currentPool = pool;
-    devices.push_back(std::move(device));
-  }
+  devices = std::move(made);
   std::atexit([] { driver().finish(); });
   // A child of fork has none of the threads: as with CUDA, the driver is unusable there.
-  pthread_atfork(nullptr, nullptr, [] { driver().initialised = false; });
+  pthread_atfork(nullptr, nullptr, [] {
+    driver().forked = true;
+    driver().initialised = false;
+  });
   initialised = true;
   return CUDA_SUCCESS;
 }

@@ -140,6 +140,7 @@ struct HostRange {
 
 struct Driver {
   std::atomic<bool> initialised{false};
+  std::atomic<bool> forked{false}; ///< this process is a child of the one that initialised it
   std::mutex mutex; ///< guards settings and initialisation
   Settings settings;
   Outputs outputs;

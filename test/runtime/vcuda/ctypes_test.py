@@ -96,6 +96,19 @@ class CtypesTest(unittest.TestCase):
         first, second = (run("readUninitialised", 100).stderr for _ in range(2))
         self.assertEqual(first, second)
 
+    def test_a_child_of_fork_has_no_driver(self):
+        script = ("import ctypes, os\n"
+                  "cuda = ctypes.CDLL('libcuda.so.1')\n"
+                  "assert cuda.cuInit(0) == 0\n"
+                  "count = ctypes.c_int()\n"
+                  "pid = os.fork()\n"
+                  "results = cuda.cuInit(0), cuda.cuDeviceGetCount(ctypes.byref(count))\n"
+                  "if not pid: os._exit(results != (3, 3))\n"
+                  "assert results == (0, 0) and os.waitpid(pid, 0)[1] == 0\n")
+        result = subprocess.run([sys.executable, "-B", "-c", script], env={**os.environ, "LD_LIBRARY_PATH": FOLDER},
+                                capture_output=True, text=True, timeout=120)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
     def test_bad_settings_are_named(self):
         for name, value, text in (("VCUDA_DEVICE", "a1000", "a100"), ("VCUDA_CHECKS", "yes", "off, fast or full"),
                                   ("VCUDA_SCHEDULE", "sideways", "random:SEED"), ("VCUDA_THREADS", "many", "number"),
