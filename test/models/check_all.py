@@ -7,8 +7,8 @@
 """
 import argparse
 import collections
+import json
 import pathlib
-import re
 import subprocess
 import sys
 import time
@@ -16,19 +16,24 @@ import time
 import models
 from programs import Broken, program, set_flags, skip
 
-ERROR = re.compile(r"error\[(E\d{4})\]: (.+)")
-
 
 def check(path, values):
-    """(exit status, codes with counts, first reason, seconds). Raises Broken for a signal or any other status than 0 and 1."""
+    """(exit status, {code: count}, first reason with its node path, seconds). Raises Broken for any other end than 0 and 1."""
     begun = time.monotonic()
-    command = [program("dlc"), "check", path, *set_flags(values)]
+    command = [program("dlc"), "check", path, "--json", *set_flags(values)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=120)
     if done.returncode not in (0, 1):
         raise Broken(f"exit status {done.returncode}: {done.stderr[-200:]}")
-    found = ERROR.findall(done.stdout + done.stderr)
-    codes = collections.Counter(code for code, _ in found)
-    return done.returncode, codes, found[0][1] if found else "", time.monotonic() - begun
+    try:
+        report = json.loads(done.stdout)
+    except ValueError as e:
+        raise Broken(f"no JSON: {e}: {done.stderr[-200:]}") from None
+    if report["supported"] != (done.returncode == 0):
+        raise Broken(f"exit status {done.returncode} and supported = {report['supported']}")
+    wrong = [(i["code"], f"{i['path']}: {i['reason']}") for i in report["issues"]] or \
+        [(d["code"], f"{d['location']}: {d['message']}") for d in report["diagnostics"] if d["code"].startswith("E")]
+    codes = collections.Counter(code for code, _ in wrong)
+    return done.returncode, codes, wrong[0][1] if wrong else "", time.monotonic() - begun
 
 
 def rows(folder):

@@ -63,8 +63,11 @@ class Session:
         self.check(self.lib.dlc_module_load_file(str(artifact).encode(), None, ctypes.byref(self.module)))
         options = ContextOptions()
         self.lib.dlc_context_options_init(ctypes.byref(options))
+        self.virtual = None
         if device == "vcuda":
             options.driver = str(LIB / "vcuda" / "libcuda.so.1").encode()
+            self.virtual = ctypes.CDLL(options.driver.decode())
+            self.virtual.vcudaFindingCount.restype = self.virtual.vcudaFindings.restype = ctypes.c_size_t
         self.check(self.lib.dlc_context_create(self.module, ctypes.byref(options), ctypes.byref(self.context)))
         self.inputs, self.outputs = self.values("input"), self.values("output")
 
@@ -103,7 +106,16 @@ class Session:
         taken = (Tensor * max(1, len(wanted)))(*wanted)
         self.check(self.lib.dlc_context_run(self.context, given, ctypes.c_size_t(len(made)), taken,
                                             ctypes.c_size_t(len(wanted))))
+        self.check_findings()
         return arrays
+
+    def check_findings(self):
+        """What the virtual GPU found wrong is an error, too."""
+        if not self.virtual or not self.virtual.vcudaFindingCount():
+            return
+        text = ctypes.create_string_buffer(1 << 16)
+        self.virtual.vcudaFindings(text, ctypes.c_size_t(len(text)))
+        raise Broken(f"the virtual GPU has findings\n{text.value.decode(errors='replace')}")
 
     def device(self):
         """The name of the device."""
