@@ -15,4 +15,7 @@ void addCompile(CLI::App &app, Action &action);
 /// `dlc check`: say what of a model is not supported.
 void addCheck(CLI::App &app, Action &action);
 
+/// inspect: what is in an artifact, as text or JSON.
+void addInspect(CLI::App &app, Action &action);
+
 } // namespace dlc::tool

@@ -6,6 +6,7 @@ int main(int argc, char **argv) {
   dlc::tool::Action action;
   dlc::tool::addCompile(app, action);
   dlc::tool::addCheck(app, action);
+  dlc::tool::addInspect(app, action);
   CLI11_PARSE(app, argc, argv);
   if (action) return action();
   std::cout << app.help();

@@ -12,11 +12,15 @@ import unittest
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "test/runtime/fixtures"))
+import make_example  # noqa: E402
+
 PROGRAM = pathlib.Path(os.environ["DLC_BIN_DIR"]) / "dlc-run"
 EXAMPLE = ROOT / "test/runtime/fixtures/example.ptx"
 SCALE = 0.5 + np.arange(8, dtype=np.float32)
 BIAS = -1.0 - 0.25 * np.arange(8, dtype=np.float32)
 DRIVER = os.path.abspath(sys.argv.pop(1))
+IS_VIRTUAL = "vcuda" in DRIVER  # the virtual GPU, not the tests' fake driver
 
 
 def dlc_run(*args, expect=0):
@@ -138,6 +142,46 @@ class DlcRun(unittest.TestCase):
         self.assertIn("1 ops compared, 1 without", self.virtual("--compare-kernels", folder, "--dim=batch=6")[0])
         (folder / "r1_sum.npz").unlink()
         self.assertIn("no values of this artifact's ops", self.virtual("--compare-kernels", folder, expect=1)[1])
+
+    def changed(self, change):
+        """The example with a changed plan."""
+        plan = json.loads("".join(line[2:] for line in EXAMPLE.read_text().split("//!dlc-plan")[1].splitlines()[1:]))
+        change(plan)
+        path = self.folder / "example.ptx"
+        path.write_text(make_example.artifact((EXAMPLE.parent / "example.kernels.ptx").read_text(), json.dumps(plan)))
+        shutil.copy(f"{EXAMPLE}.safetensors", f"{path}.safetensors")
+        return path
+
+    @unittest.skipUnless(IS_VIRTUAL, "needs the virtual GPU")
+    def test_findings_make_the_run_fail(self):
+        def one_row_more(plan):
+            plan["ops"][1]["variants"][0]["launches"][0]["args"][2]["expr"] = ["+", "batch", 1]
+        _, errors = dlc_run(self.changed(one_row_more), "--device=vcuda", "--dim=batch=6", "--json",
+                            self.folder / "report.json", expect=1)
+        self.assertIn("k1_sum", errors)
+
+    @unittest.skipUnless(IS_VIRTUAL, "needs the virtual GPU")
+    def test_counters(self):
+        self.virtual("--dim=batch=8", "--counters", self.folder / "counters.json")
+        text = (self.folder / "counters.json").read_text()
+        json.loads(text)
+        for name in ("k0_mul_add_wide", "k1_sum", "weight:w", '"h"'):
+            self.assertIn(name, text)
+
+    @unittest.skipIf(IS_VIRTUAL, "the virtual GPU has them")
+    def test_no_counters_elsewhere(self):
+        self.assertIn("only the virtual GPU has counters",
+                      self.virtual("--counters", self.folder / "counters.json", expect=1)[1])
+
+    @unittest.skipUnless((PROGRAM.parent / "dlc").exists(), "needs the compiler")
+    def test_dlc_inspect(self):
+        done = subprocess.run([PROGRAM.parent / "dlc", "inspect", EXAMPLE, "--json"], capture_output=True, text=True)
+        shown = json.loads(done.stdout)
+        self.assertEqual((shown["launches"], len(shown["kernels"]), shown["memory"]["arena"]),
+                         (2, 3, "256 * ceildiv(32 * batch, 256)"))
+        self.assertEqual(shown["kernels"][0]["nodes"], ["/scale/Add", "/scale/Mul"])
+        done = subprocess.run([PROGRAM.parent / "dlc", "inspect", __file__], capture_output=True, text=True)
+        self.assertEqual((done.returncode, "help: " in done.stderr), (1, True))
 
     def test_inspect(self):
         out, _ = dlc_run(EXAMPLE, "--inspect")
