@@ -191,7 +191,7 @@ struct Options {
   Schedule schedule;
   bool counters = false;         ///< sectors, bank conflicts, distinct bytes (slower); instruction counts are always there
   uint32_t threads = 0;          ///< host threads; 0 = as many as the process may use
-  uint64_t maxInstructions = 0;  ///< per warp, 0 = no limit: a launch that passes it ends as Timeout
+  uint64_t maxInstructions = 0;  ///< per warp, counted in basic blocks, 0 = no limit: past it a launch ends as Timeout
   uint32_t maxFindings = 100;    ///< distinct ones per launch; more are counted only
   HostLevel level = HostLevel::Best;
 };

@@ -14,12 +14,13 @@ struct Record {
 
 struct SharedShadow {
   uint32_t warps = 0, granules = 0, granule = 4;
-  uint32_t now = 0;             ///< clocks of a new CTA start here
-  std::vector<uint32_t> clocks; ///< C[w][v]
-  std::vector<Record> writes;   ///< by granule
-  std::vector<uint8_t> writer;  ///< warp of the last write
-  std::vector<uint8_t> atomics; ///< the last write was atomic
-  std::vector<Record> reads;    ///< by warp, then granule
+  uint32_t now = 0;              ///< clocks of a new CTA start here
+  std::vector<uint32_t> clocks;  ///< C[w][v]
+  std::vector<Record> writes;    ///< by granule
+  std::vector<uint8_t> writer;   ///< warp of the last write
+  std::vector<Record> atomics;   ///< the last atomic
+  std::vector<uint8_t> atomicBy; ///< its warp
+  std::vector<Record> reads;     ///< by warp, then granule
 };
 
 } // namespace dlc::vcuda::exec
@@ -33,13 +34,16 @@ std::string warpText(uint32_t other) {
          std::to_string(other * 32 + 31) + ")";
 }
 
-void reportRace(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t other,
-                const Record &record, const char *what) {
-  const Inst *otherInst = w.cta->code + record.inst;
+/// A race unless what the record says is the warp's own or lies in its past.
+inline void checkOther(Warp &w, const Inst &inst, unsigned lane, uint32_t granule, const Record &record,
+                       uint32_t other, const char *what) {
+  const SharedShadow &s = *w.cta->shadow;
+  if (record.time <= s.clocks[size_t(w.index) * s.warps + other] || other == w.index) [[likely]]
+    return;
   addFinding(w, inst, "shared-race", lane,
-             std::string(what) + " at shared byte " + std::to_string(offset) +
+             std::string(what) + " at shared byte " + std::to_string(granule * s.granule) +
                  " without a barrier in between",
-             otherInst, warpText(other));
+             w.cta->code + record.inst, warpText(other));
 }
 
 } // namespace
@@ -59,6 +63,7 @@ void exec::startShadow(CtaRun &cta) {
     s.writes.resize(granules);
     s.writer.resize(granules);
     s.atomics.resize(granules);
+    s.atomicBy.resize(granules);
     s.reads.resize(size_t(granules) * s.warps);
   }
   // Everything before `now` is everybody's past.
@@ -93,13 +98,13 @@ void exec::recordSharedRead(Warp &w, const Inst &inst, unsigned lane, uint32_t o
   Record *reads = &s.reads[size_t(w.index) * s.granules];
   Record record = {mine[w.index], uint32_t(&inst - w.cta->code)};
   for (uint32_t g = first; g <= last; ++g) {
-    uint32_t other = s.writer[g];
-    if (other != w.index && s.writes[g].time > mine[other]) [[unlikely]]
-      reportRace(w, inst, lane, g * s.granule, other, s.writes[g], "read of what another warp writes");
+    checkOther(w, inst, lane, g, s.writes[g], s.writer[g], "read of what another warp writes");
+    checkOther(w, inst, lane, g, s.atomics[g], s.atomicBy[g], "read of what another warp changes atomically");
     reads[g] = record;
   }
 }
 
+/// Atomics do not race with each other: of those only the last is kept.
 void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes,
                              bool atomic) {
   SharedShadow &s = *w.cta->shadow;
@@ -107,18 +112,15 @@ void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t 
   uint32_t first = offset / s.granule, last = (offset + bytes - 1) / s.granule;
   Record record = {mine[w.index], uint32_t(&inst - w.cta->code)};
   for (uint32_t g = first; g <= last; ++g) {
-    uint32_t other = s.writer[g];
-    bool bothAtomic = atomic && s.atomics[g];
-    if (other != w.index && s.writes[g].time > mine[other] && !bothAtomic) [[unlikely]]
-      reportRace(w, inst, lane, g * s.granule, other, s.writes[g], "write of what another warp writes");
-    for (uint32_t v = 0; v < s.warps; ++v) {
-      const Record &read = s.reads[size_t(v) * s.granules + g];
-      if (read.time > mine[v] && v != w.index) [[unlikely]]
-        reportRace(w, inst, lane, g * s.granule, v, read, "write of what another warp reads");
-    }
-    s.writes[g] = record;
-    s.writer[g] = uint8_t(w.index);
-    s.atomics[g] = atomic;
+    checkOther(w, inst, lane, g, s.writes[g], s.writer[g], "write of what another warp writes");
+    if (!atomic)
+      checkOther(w, inst, lane, g, s.atomics[g], s.atomicBy[g],
+                 "write of what another warp changes atomically");
+    for (uint32_t v = 0; v < s.warps; ++v)
+      checkOther(w, inst, lane, g, s.reads[size_t(v) * s.granules + g], v,
+                 "write of what another warp reads");
+    (atomic ? s.atomics : s.writes)[g] = record;
+    (atomic ? s.atomicBy : s.writer)[g] = uint8_t(w.index);
   }
 }
 

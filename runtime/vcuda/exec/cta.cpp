@@ -33,7 +33,7 @@ void startWarp(CtaRun &cta, WarpRun &w, uint32_t index) {
   w.copies.clear();
   std::memset(w.commits, 0, sizeof w.commits);
   w.lastSpins = w.stuckSlices = 0;
-  w.slices = 0;
+  w.blocksGranted = 0;
   w.freeFrames.clear();
   for (uint32_t f = 0; f < w.frames.size(); ++f) w.freeFrames.push_back(uint32_t(w.frames.size()) - 1 - f);
   uint32_t stride = launch.function->localBytes;
@@ -136,8 +136,7 @@ CtaRun::Outcome CtaRun::advance() {
       uint32_t spins = w.spins;
       if (!w.active) runNext(w);
       w.stop = false;
-      if (w.budget <= 0) giveWay(w), w.stop = false;
-      interpret(w);
+        interpret(w);
       if (launch->stopped) return Outcome::Stopped;
       progressed = progressed || w.isDone() || !w.isRunnable() || w.spins == spins;
     }

@@ -86,34 +86,41 @@ void Launch::stop(uint64_t cta, LaunchResult::Status status, std::string message
   result.message = std::move(message);
 }
 
-void Worker::run() {
-  std::deque<std::unique_ptr<CtaRun>> waiting;
-  for (;;) {
-    if (launch->stopped) return;
-    std::unique_ptr<CtaRun> cta;
-    bool mayStart = waiting.size() < maxWaitingCtas;
-    uint64_t position = mayStart ? launch->nextCta.fetch_add(1) : ~uint64_t(0);
-    if (mayStart && position < launch->ctaCount) {
-      if (!pool.empty()) {
-        cta = std::move(pool.back());
-        pool.pop_back();
-      } else {
-        cta = std::make_unique<CtaRun>();
-      }
-      cta->start(*launch, *this, launch->ctaAt(position));
-      ++ctas;
-      warps += launch->warpsPerCta;
-    } else if (!waiting.empty()) {
-      cta = std::move(waiting.front());
-      waiting.pop_front();
+/// A CTA that waits for another one gives way. The waiting ones take turns; a further CTA starts only when a whole round of
+/// turns has ended without one that finished, so that few are alive at a time.
+std::unique_ptr<CtaRun> Worker::nextCta() {
+  bool mayStart = waiting.size() < maxWaitingCtas && (waiting.empty() || fruitlessTurns >= waiting.size());
+  uint64_t position = mayStart ? launch->nextCta.fetch_add(1) : ~uint64_t(0);
+  std::unique_ptr<CtaRun> cta;
+  if (mayStart && position < launch->ctaCount) {
+    fruitlessTurns = 0;
+    if (!pool.empty()) {
+      cta = std::move(pool.back());
+      pool.pop_back();
     } else {
-      return;
+      cta = std::make_unique<CtaRun>();
     }
+    cta->start(*launch, *this, launch->ctaAt(position));
+    ++ctas;
+    warps += launch->warpsPerCta;
+  } else if (!waiting.empty()) {
+    cta = std::move(waiting.front());
+    waiting.pop_front();
+  }
+  return cta;
+}
+
+void Worker::run() {
+  while (!launch->stopped) {
+    std::unique_ptr<CtaRun> cta = nextCta();
+    if (!cta) return;
     CtaRun::Outcome outcome = cta->advance();
     if (outcome == CtaRun::Outcome::GaveWay) {
+      ++fruitlessTurns;
       waiting.push_back(std::move(cta));
       continue;
     }
+    fruitlessTurns = 0;
     for (uint32_t i = 0; i < cta->warpCount; ++i) {
       const WarpCounters &c = cta->warps[i]->counters;
       warpCounters.globalBytesRead += c.globalBytesRead;

@@ -64,7 +64,7 @@ struct WarpRun : Warp {
   std::vector<PendingCopy> copies;
   uint32_t commits[32] = {};
   uint32_t lastSpins = 0, stuckSlices = 0;
-  uint64_t slices = 0;
+  uint64_t blocksGranted = 0; ///< sum of the budgets so far
   bool isDone() const { return live == 0; }
   bool isRunnable() const;
 };
@@ -124,6 +124,9 @@ struct Worker {
     uint64_t read[1024] = {}, written[1024] = {}; ///< one bit per byte of 64 KiB
   };
   std::map<uint64_t, std::unique_ptr<TouchedPage>> pages;
+  std::deque<std::unique_ptr<CtaRun>> waiting; ///< CTAs that gave way
+  size_t fruitlessTurns = 0;
+  std::unique_ptr<CtaRun> nextCta();
   void run();
 };
 

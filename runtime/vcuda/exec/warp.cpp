@@ -192,9 +192,9 @@ void exec::giveWay(Warp &warp) {
   WarpRun &w = full(warp);
   w.budget = sliceLength(w);
   w.stop = true;
-  ++w.slices;
+  w.blocksGranted += uint64_t(w.budget);
   uint64_t limit = w.run->launch->options.maxInstructions;
-  if (limit && w.slices * sliceBlocks > limit)
+  if (limit && w.blocksGranted > limit)
     w.run->launch->stop(w.run->number, LaunchResult::Timeout, "a warp ran longer than allowed");
   if (w.run->launch->stopped) return;
   bool others = std::any_of(w.splits.begin(), w.splits.end(),
@@ -432,9 +432,9 @@ void exec::returnFromFunction(Warp &warp) {
   if (!(frame->lanes & w.live)) freeFrame(w, frame);
 }
 
+/// Ten cycles a block: a clock that advances is all that programs can rely on.
 uint64_t exec::clockOf(const Warp &warp) {
-  const WarpRun &w = static_cast<const WarpRun &>(warp);
-  return w.slices * sliceBlocks * 16 + uint64_t(uint32_t(sliceBlocks - std::min(w.budget, sliceBlocks))) * 16;
+  return (static_cast<const WarpRun &>(warp).blocksGranted - uint64_t(std::max(warp.budget, 0))) * 10;
 }
 
 uint64_t exec::globalTimer() {

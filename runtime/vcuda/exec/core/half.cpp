@@ -50,11 +50,20 @@ template <class T> void mul(Warp &w, const Inst &i) {
   arithmetic2<T>(w, i, [](f32 a, f32 b) { return a * b; });
 }
 
-/// The product is exact in double, and where the sum is not, the bit that decides the rounding still is.
+/// p + c in double, rounded to odd where it is inexact: what was lost still decides a later rounding.
+DLC_INLINE f64 addToOdd(f64 p, f64 c) {
+  f64 sum = p + c, part = sum - p, lost = (p - (sum - part)) + (c - part);
+  u64 bits = bitCast<u64>(sum);
+  bool outwards = (lost > 0) == !(bits >> 63);
+  u64 odd = (bits & 1) ? bits : outwards ? bits + 1 : bits - 1;
+  return lost != 0 && lost == lost ? bitCast<f64>(odd) : sum;
+}
+
+/// The product is exact in double.
 template <class T> void fma(Warp &w, const Inst &i) {
   u32 mods = i.mods;
   mapHalves<3, T>(w, i, [&](T a, T b, T c) {
-    f64 r = f64(toFloat(input(a, mods))) * f64(toFloat(input(b, mods))) + f64(toFloat(input(c, mods)));
+    f64 r = addToOdd(f64(toFloat(input(a, mods))) * f64(toFloat(input(b, mods))), f64(toFloat(input(c, mods))));
     if (mods & ModSat) r = r > 0 ? (r < 1 ? r : 1) : 0;
     T h = narrow<T>(r);
     h = mods & ModFtz ? flush(h) : h;

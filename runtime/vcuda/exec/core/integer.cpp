@@ -487,10 +487,10 @@ Handler integerHandler(const Inst &i) {
   case Kind::Mov:
     return movHandler(i);
   case Kind::Add:
-    if (i.mods & ModSat) return addSat;
+    if (i.type == Type::S32 && (i.mods & ModSat)) return addSat;
     DLC_BY_INT(add)
   case Kind::Sub:
-    if (i.mods & ModSat) return subSat;
+    if (i.type == Type::S32 && (i.mods & ModSat)) return subSat;
     DLC_BY_INT(sub)
   case Kind::Mul:
     DLC_BY_INT(mul)

@@ -36,77 +36,115 @@ struct U8Element {
   static DLC_INLINE s32 value(u8 v) { return v; }
 };
 
-/// A register slot is an 8 x (4 E) tile, row-major, E elements per 32-bit register: rows g, columns q E + e.
-template <class Element, class T, unsigned Columns>
-DLC_INLINE void readTile(const u8 *slotBytes, T (*out)[Columns], unsigned row, unsigned column) {
-  using Raw = typename Element::Raw;
-  constexpr unsigned width = 16 / sizeof(Raw);
-  const Raw *raw = reinterpret_cast<const Raw *>(slotBytes);
-  for (unsigned g = 0; g < 8; ++g) {
-    for (unsigned k = 0; k < width; ++k) out[row + g][column + k] = Element::value(raw[g * width + k]);
-  }
+/// A register slot is a tile of 8 rows and W columns, row-major: W = 16 bytes / element size. Of A the rows
+/// are m, of B (which is stored by column) they are n.
+template <class Element> inline constexpr unsigned tileWidth = 16 / sizeof(typename Element::Raw);
+
+template <class Element, class T> DLC_INLINE void convertTile(const typename Element::Raw *raw, T *out) {
+  for (unsigned e = 0; e < 8 * tileWidth<Element>; ++e) out[e] = Element::value(raw[e]);
 }
 
-/// A: register r holds rows 8 (r % 2) ..., columns 4 E (r / 2) ...
-template <class Element, class T, unsigned K, unsigned Registers>
-DLC_INLINE void readA(Warp &w, const u32 *pool, T (*a)[K]) {
-  constexpr unsigned width = 16 / sizeof(typename Element::Raw);
-  for (unsigned r = 0; r < Registers; ++r)
-    readTile<Element, T, K>(slot<u8>(w, pool[r]), a, 8 * (r % 2), width * (r / 2));
-}
-
-/// B is stored by column: register r holds k = 4 E r ... of columns g; the result is B[K][8].
-template <class Element, class T, unsigned K, unsigned Registers>
-DLC_INLINE void readB(Warp &w, const u32 *pool, T (*b)[8]) {
-  using Raw = typename Element::Raw;
-  constexpr unsigned width = 16 / sizeof(Raw);
-  for (unsigned r = 0; r < Registers; ++r) {
-    const Raw *raw = slot<Raw>(w, pool[r]);
-    alignas(64) T flat[8 * width];
-    for (unsigned e = 0; e < 8 * width; ++e) flat[e] = Element::value(raw[e]);
-    for (unsigned k = 0; k < width; ++k) {
-      for (unsigned n = 0; n < 8; ++n) b[r * width + k][n] = flat[n * width + k];
-    }
+#if defined(__clang__) && defined(__F16C__)
+/// The host's own conversion, which is exact.
+template <> DLC_INLINE void convertTile<HalfElement, f32>(const u16 *raw, f32 *out) {
+  typedef _Float16 Halves __attribute__((vector_size(32)));
+  typedef f32 Floats __attribute__((vector_size(64)));
+  for (unsigned part = 0; part < 4; ++part) {
+    Halves h;
+    memcpy(&h, raw + 16 * part, 32);
+    Floats f = __builtin_convertvector(h, Floats);
+    memcpy(out + 16 * part, &f, 64);
   }
 }
+#endif
 
-template <class T, unsigned Rows> DLC_INLINE void readC(Warp &w, const u32 *pool, T (*c)[8]) {
-  for (unsigned r = 0; r < Rows / 8; ++r) {
-    const T *even = slot<T>(w, pool[2 * r]), *odd = slot<T>(w, pool[2 * r + 1]);
-    T *out = c[8 * r];
-    for (unsigned l = 0; l < 32; ++l) {
-      out[2 * l] = even[l];
-      out[2 * l + 1] = odd[l];
-    }
+/// B's tile as [k][n].
+template <class Element, class T>
+DLC_INLINE void convertTransposed(const typename Element::Raw *raw, T *out) {
+  constexpr unsigned width = tileWidth<Element>;
+  typename Element::Raw turned[8 * width];
+#ifdef __clang__
+  if constexpr (width == 8) {
+    typedef u16 Tile __attribute__((vector_size(128)));
+    Tile t;
+    memcpy(&t, raw, 128);
+#define DLC_COLUMN(k) k, k + 8, k + 16, k + 24, k + 32, k + 40, k + 48, k + 56
+    t = __builtin_shufflevector(t, t, DLC_COLUMN(0), DLC_COLUMN(1), DLC_COLUMN(2), DLC_COLUMN(3),
+                                DLC_COLUMN(4), DLC_COLUMN(5), DLC_COLUMN(6), DLC_COLUMN(7));
+#undef DLC_COLUMN
+    memcpy(turned, &t, 128);
+    convertTile<Element, T>(turned, out);
+    return;
+  }
+#endif
+  for (unsigned k = 0; k < width; ++k) {
+    for (unsigned n = 0; n < 8; ++n) turned[k * 8 + n] = raw[n * width + k];
+  }
+  convertTile<Element, T>(turned, out);
+}
+
+/// C and D: registers 2 r and 2 r + 1 hold the even and odd columns of rows 8 r ... 8 r + 7.
+template <class T> DLC_INLINE void readSums(Warp &w, const u32 *pool, T *out) {
+  const T *even = slot<T>(w, pool[0]), *odd = slot<T>(w, pool[1]);
+  DLC_LANES {
+    out[2 * l] = even[l];
+    out[2 * l + 1] = odd[l];
   }
 }
-template <class T, unsigned Rows> DLC_INLINE void writeD(Warp &w, const u32 *pool, T (*c)[8], Mask m) {
-  for (unsigned r = 0; r < Rows / 8; ++r) {
-    T *even = slot<T>(w, pool[2 * r]), *odd = slot<T>(w, pool[2 * r + 1]);
-    const T *from = c[8 * r];
-    if (m == AllLanes) {
-      DLC_LANES {
-        even[l] = from[2 * l];
-        odd[l] = from[2 * l + 1];
-      }
-      continue;
-    }
-    for (unsigned l = 0; l < 32; ++l) {
-      if (!(m >> l & 1)) continue;
+template <class T> DLC_INLINE void writeSums(Warp &w, const u32 *pool, const T *from, Mask m) {
+  T *even = slot<T>(w, pool[0]), *odd = slot<T>(w, pool[1]);
+  if (m == AllLanes) {
+    DLC_LANES {
       even[l] = from[2 * l];
       odd[l] = from[2 * l + 1];
     }
+    return;
+  }
+  for (; m; m &= m - 1) {
+    unsigned l = unsigned(__builtin_ctz(m));
+    even[l] = from[2 * l];
+    odd[l] = from[2 * l + 1];
   }
 }
 
-template <unsigned K> DLC_INLINE void multiply(const f32 (*a)[K], const f32 (*b)[8], f32 (*c)[8]) {
-  for (unsigned m = 0; m < 16; ++m) {
-    alignas(32) f32 sum[8];
-    for (unsigned n = 0; n < 8; ++n) sum[n] = c[m][n];
-    for (unsigned k = 0; k < K; ++k) {
-      for (unsigned n = 0; n < 8; ++n) sum[n] = __builtin_fmaf(a[m][k], b[k][n], sum[n]);
+/// sums[8][8] += a[8][W] * b[W][8], one fma per product, in order of k.
+template <unsigned W> DLC_INLINE void multiplyTile(const f32 *a, const f32 *b, f32 *sums) {
+#ifdef __clang__
+  typedef f32 Row __attribute__((vector_size(32)));
+  Row s[8];
+  memcpy(s, sums, sizeof s);
+  for (unsigned k = 0; k < W; ++k) {
+    Row bk;
+    memcpy(&bk, b + 8 * k, 32);
+    for (unsigned r = 0; r < 8; ++r) {
+      f32 v = a[r * W + k];
+      s[r] = __builtin_elementwise_fma(Row{v, v, v, v, v, v, v, v}, bk, s[r]);
     }
-    for (unsigned n = 0; n < 8; ++n) c[m][n] = sum[n];
+  }
+  memcpy(sums, s, sizeof s);
+#else
+  for (unsigned k = 0; k < W; ++k) {
+    for (unsigned r = 0; r < 8; ++r) {
+      for (unsigned n = 0; n < 8; ++n)
+        sums[8 * r + n] = __builtin_fmaf(a[r * W + k], b[8 * k + n], sums[8 * r + n]);
+    }
+  }
+#endif
+}
+
+/// The product of one instruction: A register r covers rows 8 (r % 2), columns W (r / 2); B register r the
+/// rows W r.
+template <class Element, unsigned K>
+DLC_INLINE void multiply(Warp &w, const u32 *aPool, const u32 *bPool, f32 (*sums)[64]) {
+  constexpr unsigned width = tileWidth<Element>;
+  using Raw = typename Element::Raw;
+  for (unsigned step = 0; step < K / width; ++step) {
+    alignas(64) f32 a[8 * width], b[8 * width];
+    convertTransposed<Element, f32>(slot<Raw>(w, bPool[step]), b);
+    for (unsigned half = 0; half < 2; ++half) {
+      convertTile<Element, f32>(slot<Raw>(w, aPool[2 * step + half]), a);
+      multiplyTile<width>(a, b, sums[half]);
+    }
   }
 }
 
@@ -115,14 +153,12 @@ template <class Element, unsigned K> void mmaFloat(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
   if (!m) return;
   requireAligned(w, i, m);
-  constexpr unsigned width = 16 / sizeof(typename Element::Raw), aRegs = 2 * K / width, bRegs = K / width;
-  const u32 *pool = w.cta->operands + i.aux;
-  alignas(64) f32 a[16][K], b[K][8], c[16][8];
-  readA<Element, f32, K, aRegs>(w, pool + 4, a);
-  readB<Element, f32, K, bRegs>(w, pool + 4 + aRegs, b);
-  readC<f32, 16>(w, pool + 4 + aRegs + bRegs, c);
-  multiply<K>(a, b, c);
-  writeD<f32, 16>(w, pool, c, m);
+  constexpr unsigned aRegs = 2 * K / tileWidth<Element>, bRegs = K / tileWidth<Element>;
+  const u32 *pool = w.cta->operands + i.aux, *c = pool + 4 + aRegs + bRegs;
+  alignas(64) f32 sums[2][64];
+  for (unsigned half = 0; half < 2; ++half) readSums<f32>(w, c + 2 * half, sums[half]);
+  multiply<Element, K>(w, pool + 4, pool + 4 + aRegs, sums);
+  for (unsigned half = 0; half < 2; ++half) writeSums<f32>(w, pool + 2 * half, sums[half], m);
 }
 
 /// f16 accumulator: two registers of pairs, each an 8 x 8 tile.
@@ -132,17 +168,14 @@ template <unsigned K> void mmaHalf(Warp &w, const Inst &i) {
   requireAligned(w, i, m);
   constexpr unsigned aRegs = K / 4, bRegs = K / 8;
   const u32 *pool = w.cta->operands + i.aux;
-  alignas(64) f32 a[16][K], b[K][8], c[16][8];
-  readA<HalfElement, f32, K, aRegs>(w, pool + 2, a);
-  readB<HalfElement, f32, K, bRegs>(w, pool + 2 + aRegs, b);
-  for (unsigned r = 0; r < 2; ++r)
-    readTile<HalfElement, f32, 8>(slot<u8>(w, pool[2 + aRegs + bRegs + r]), c, 8 * r, 0);
-  multiply<K>(a, b, c);
-  for (unsigned r = 0; r < 2; ++r) {
-    f16 *d = slot<f16>(w, pool[r]);
-    const f32 *from = c[8 * r];
+  alignas(64) f32 sums[2][64];
+  for (unsigned half = 0; half < 2; ++half)
+    convertTile<HalfElement, f32>(slot<u16>(w, pool[2 + aRegs + bRegs + half]), sums[half]);
+  multiply<HalfElement, K>(w, pool + 2, pool + 2 + aRegs, sums);
+  for (unsigned half = 0; half < 2; ++half) {
+    f16 *d = slot<f16>(w, pool[half]);
     for (unsigned e = 0; e < 64; ++e) {
-      if (m >> (e / 2) & 1) d[e] = toHalf(from[e]);
+      if (m >> (e / 2) & 1) d[e] = toHalf(sums[half][e]);
     }
   }
 }
@@ -154,20 +187,22 @@ template <class A, class B, unsigned K> void mmaInteger(Warp &w, const Inst &i) 
   requireAligned(w, i, m);
   constexpr unsigned aRegs = K / 8, bRegs = K / 16;
   const u32 *pool = w.cta->operands + i.aux;
-  alignas(64) s32 a[16][K], b[K][8], c[16][8];
-  readA<A, s32, K, aRegs>(w, pool + 4, a);
-  readB<B, s32, K, bRegs>(w, pool + 4 + aRegs, b);
-  readC<s32, 16>(w, pool + 4 + aRegs + bRegs, c);
   bool saturating = i.mods & ModSat;
-  for (unsigned r = 0; r < 16; ++r) {
-    for (unsigned n = 0; n < 8; ++n) {
-      s64 sum = c[r][n];
-      for (unsigned k = 0; k < K; ++k) sum += a[r][k] * b[k][n];
+  alignas(64) s32 a[K / 16][128], b[K / 16][128], sums[64];
+  for (unsigned step = 0; step < bRegs; ++step)
+    convertTransposed<B, s32>(slot<typename B::Raw>(w, pool[4 + aRegs + step]), b[step]);
+  for (unsigned half = 0; half < 2; ++half) {
+    for (unsigned step = 0; step < bRegs; ++step)
+      convertTile<A, s32>(slot<typename A::Raw>(w, pool[4 + 2 * step + half]), a[step]);
+    readSums<s32>(w, pool + 4 + aRegs + bRegs + 2 * half, sums);
+    for (unsigned e = 0; e < 64; ++e) {
+      s64 sum = sums[e];
+      for (unsigned k = 0; k < K; ++k) sum += a[k / 16][e / 8 * 16 + k % 16] * b[k / 16][k % 16 * 8 + e % 8];
       if (saturating) sum = sum > 2147483647 ? 2147483647 : sum < -2147483648LL ? -2147483648LL : sum;
-      c[r][n] = s32(u32(u64(sum)));
+      sums[e] = s32(u32(u64(sum)));
     }
+    writeSums<s32>(w, pool + 2 * half, sums, m);
   }
-  writeD<s32, 16>(w, pool, c, m);
 }
 
 /// m8n8k4 f64: A (g, q), B (q, g), C (g, 2q) and (g, 2q + 1).
@@ -177,14 +212,12 @@ void mmaDouble(Warp &w, const Inst &i) {
   requireAligned(w, i, m);
   const u32 *pool = w.cta->operands + i.aux;
   const f64 *a = slot<f64>(w, pool[2]), *b = slot<f64>(w, pool[3]);
-  f64 c[8][8];
-  readC<f64, 8>(w, pool + 4, c);
-  for (unsigned r = 0; r < 8; ++r) {
-    for (unsigned n = 0; n < 8; ++n) {
-      for (unsigned k = 0; k < 4; ++k) c[r][n] = __builtin_fma(a[r * 4 + k], b[n * 4 + k], c[r][n]);
-    }
+  f64 sums[64];
+  readSums<f64>(w, pool + 4, sums);
+  for (unsigned e = 0; e < 64; ++e) {
+    for (unsigned k = 0; k < 4; ++k) sums[e] = __builtin_fma(a[e / 8 * 4 + k], b[e % 8 * 4 + k], sums[e]);
   }
-  writeD<f64, 8>(w, pool, c, m);
+  writeSums<f64>(w, pool, sums, m);
 }
 
 template <unsigned K> Handler integerMma(const MmaShape &s) {
