@@ -453,13 +453,17 @@ TEST(Half, Arithmetic) {
         [](auto x, auto y, auto) { return nearest(halfValue(x) * halfValue(y), 10, halfValue); });
   auto fused = [](auto value, unsigned fraction) {
     return [=](uint64_t x, uint64_t y, uint64_t z) {
-      // The exact sum is r + lost; a nudge towards what was lost keeps it on its side of every tie.
+      // The exact sum is r + lost. Rounding to odd in both steps keeps it on its side of every tie.
       using Long = long double;
       Long p = Long(value(x)) * value(y), z0 = value(z), r = p + z0, part = r - p;
       Long lost = (p - (r - part)) + (z0 - part);
-      if (lost == lost && lost != 0) r = std::nextafter(r, lost > 0 ? Long(INFINITY) : -Long(INFINITY));
+      uint64_t last = 0;
+      std::memcpy(&last, &r, 8);
+      if (lost == lost && lost != 0 && !(last & 1))
+        r = std::nextafter(r, lost > 0 ? Long(INFINITY) : -Long(INFINITY));
       double d = double(r);
-      if (r != Long(d)) d = std::nextafter(d, r > d ? double(INFINITY) : -double(INFINITY));
+      if (r != Long(d) && !(std::bit_cast<uint64_t>(d) & 1))
+        d = std::nextafter(d, r > d ? double(INFINITY) : -double(INFINITY));
       return nearest(d, fraction, value);
     };
   };
