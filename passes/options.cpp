@@ -29,6 +29,7 @@ const std::vector<Switch> &allSwitches() {
       {"fold-batch-norm", "scales after conv and dot go into their weights", true},
       {"simplify-movement", "transposes, reshapes and broadcasts cancel or move to where they are cheaper",
        true},
+      {"sink-scales", "scales of a contraction's operands go behind it", true},
       {"fold-constants", "what depends on weights only is computed when the artifact is written", true},
       {"narrow-storage", "fp16 and bf16", true},
       {"pointwise", "pointwise ops share a region", false},

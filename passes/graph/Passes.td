@@ -27,6 +27,10 @@ def FoldBatchNorm : GraphPass<"fold-batch-norm"> {
   let summary = "puts per-channel scales after a convolution or matmul into its weights";
 }
 
+def SinkScales : GraphPass<"sink-scales"> {
+  let summary = "moves a scale of a contraction's operand behind the contraction";
+}
+
 def FoldConstants : GraphPass<"fold-constants"> {
   let summary = "computes what depends on constants only: inline when small, as recipes of the weights table when large";
 }

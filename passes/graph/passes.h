@@ -15,6 +15,7 @@ namespace dlc::graph {
 std::unique_ptr<mlir::Pass> createCanonicalizeGraphPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createSimplifyMovementPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createFoldBatchNormPass(PassContext &context);
+std::unique_ptr<mlir::Pass> createSinkScalesPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createFoldConstantsPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createSetPrecisionPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createFuseRegionsPass(PassContext &context);

@@ -42,6 +42,7 @@ void buildGraphPipeline(mlir::OpPassManager &manager, PassContext &context) {
   // Movement before batch norms: scales become vectors along channels, and transposes leave the weights.
   pipeline.add(createSimplifyMovementPass(context));
   pipeline.add(createFoldBatchNormPass(context));
+  pipeline.add(createSinkScalesPass(context));
   pipeline.add(createCanonicalizeGraphPass(context));
 
   // After everything that leaves work on weights behind.

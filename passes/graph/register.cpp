@@ -7,9 +7,9 @@
 namespace dlc::graph {
 
 void registerGraphPasses(PassContext &context) {
-  for (auto create :
-       {createCanonicalizeGraphPass, createSetPrecisionPass, createSimplifyMovementPass,
-        createFoldBatchNormPass, createFoldConstantsPass, createFuseRegionsPass, createNarrowStoragePass})
+  for (auto create : {createCanonicalizeGraphPass, createSetPrecisionPass, createSimplifyMovementPass,
+                      createFoldBatchNormPass, createSinkScalesPass, createFoldConstantsPass,
+                      createFuseRegionsPass, createNarrowStoragePass})
     mlir::registerPass([&context, create] { return create(context); });
   // The whole level, as dlc runs it.
   mlir::registerPassPipeline(

@@ -61,7 +61,8 @@ private:
     moved.insert(op);
   }
 
-  /// Members in the order in which the results need them, so that equal regions look equal wherever they come from.
+  /// Members in the order in which the results need them, so that equal regions look equal wherever they come
+  /// from.
   static std::vector<Operation *> inOrderOfNeed(ArrayRef<Operation *> ops, ArrayRef<Value> results) {
     SmallPtrSet<Operation *, 16> members(ops.begin(), ops.end());
     llvm::SetVector<Operation *> ordered;

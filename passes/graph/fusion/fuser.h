@@ -35,6 +35,8 @@ private:
   Space spaceBehind(int cluster, Space from, mlir::Operation *bijection);
   void peel(int cluster);
   bool isPeelable(int cluster, int node);
+  bool isStoredWithout(int cluster, int value, int node);
+  bool onlyAddsStores(int cluster, int node);
 
   std::optional<Space> reductionSpace(int cluster, int node);
   bool absorbReductionProducers(int cluster);

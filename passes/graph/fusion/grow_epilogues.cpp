@@ -116,37 +116,46 @@ void Fuser::peel(int cluster) {
   }
 }
 
+/// Whether memory holds the value, or a bijection of it, also when `node` does not read it in the cluster.
+bool Fuser::isStoredWithout(int cluster, int value, int node) {
+  const Cluster &c = graph.clusters[cluster];
+  return graph.escapes(value) || llvm::any_of(graph.users(value), [&](int user) {
+           if (user == node) return false;
+           if (!c.contains(user)) return true;
+           return roleOf(graph.op(user)) == Role::Bijection && isStoredWithout(cluster, user, node);
+         });
+}
+
+/// Whether a member at the end only adds a tensor to what is stored: all that it reads from the cluster is
+/// stored anyway. A bijection counts with what it moves.
+bool Fuser::onlyAddsStores(int cluster, int node) {
+  const Cluster &c = graph.clusters[cluster];
+  for (Value operand : graph.op(node)->getOperands()) {
+    auto from = graph.producer(operand);
+    if (!from || !c.contains(*from) || isStoredWithout(cluster, *from, node)) continue;
+    bool isChain = roleOf(graph.op(node)) == Role::Bijection && roleOf(graph.op(*from)) != Role::Hero &&
+                   graph.users(*from).size() == 1;
+    if (!isChain || !onlyAddsStores(cluster, *from)) return false;
+  }
+  return true;
+}
+
 /// A sink at the end of the cluster is better left to its readers when they can compute it as they load and
-///  - what it reads is a result of the region anyway, so that storing it too only adds bytes
-///    (x * x before a mean, of an x that is stored), or
+///  - it only adds a store (x * x before a mean, of an x that is stored), or
 ///  - it is wider than what it reads (a cast to fp32 before a softmax).
 bool Fuser::isPeelable(int cluster, int node) {
   Operation *op = graph.op(node);
   const Cluster &c = graph.clusters[cluster];
   if (graph.escapes(node)) return false;
-  bool isMovement = roleOf(op) == Role::Bijection;
   for (int user : graph.users(node)) {
     Operation *reader = graph.op(user);
     bool isContraction = isa<DotOp, ConvOp, WindowOp>(reader);
-    if (roleOf(reader) == Role::Other || (isContraction && !isMovement)) return false;
+    if (roleOf(reader) == Role::Other || (isContraction && roleOf(op) != Role::Bijection)) return false;
   }
   double before = 0;
-  bool storedAnyway = true;
-  for (Value operand : op->getOperands()) {
-    auto from = graph.producer(operand);
-    if (!from || !c.contains(*from)) continue;
-    before += cost.bytes(operand);
-    bool isElsewhere = graph.escapes(*from) || llvm::any_of(graph.users(*from), [&](int user) {
-                         if (user == node) return false;
-                         if (!c.contains(user)) return true;
-                         // Another movement of the same value that leaves the region: one stored value serves
-                         // both.
-                         return isMovement && roleOf(graph.op(user)) == Role::Bijection &&
-                                llvm::none_of(graph.users(user), [&](int next) { return c.contains(next); });
-                       });
-    storedAnyway &= isElsewhere;
-  }
-  return storedAnyway || cost.resultBytes(op) > before;
+  for (Value operand : op->getOperands())
+    if (auto from = graph.producer(operand); from && c.contains(*from)) before += cost.bytes(operand);
+  return onlyAddsStores(cluster, node) || cost.resultBytes(op) > before;
 }
 
 } // namespace dlc::graph::fusion

@@ -85,6 +85,9 @@ bool Fuser::isAllowedProducer(int cluster, int node, std::string &why) const {
   const Cluster &c = graph.clusters[cluster];
   Operation *op = graph.op(node);
   if (c.hero == "outside") return why = "its reader is no region", false;
+  // An indirect read in an epilogue would stand between a tile and its store.
+  if (roleOf(op) == Role::Indirect && (c.hero == "dot" || c.hero == "conv"))
+    return why = "a contraction's region reads nothing indirectly", false;
   for (int user : graph.users(node)) {
     if (!c.contains(user)) continue;
     bool feedsContraction = c.prologue.count(user) || isa<DotOp, ConvOp>(graph.op(user));

@@ -107,6 +107,39 @@ static Value transposeIsReshape(TransposeOp op, PatternRewriter &b) {
   return ReshapeOp::create(b, op.getLoc(), op.getType(), op.getOperand());
 }
 
+/// For a reshape that only joins neighbouring dims: how many operand dims each result dim is made of.
+static std::optional<SmallVector<int64_t>> joinedDims(ReshapeOp op) {
+  SmallVector<Dim> from = dimsOf(op.getOperand()), to = dimsOf(op.getResult());
+  SmallVector<int64_t> counts;
+  size_t at = 0;
+  for (const Dim &dim : to) {
+    Dim product = 1;
+    int64_t count = 0;
+    while (at < from.size() && (count == 0 || !(product == dim))) product = product * from[at++], ++count;
+    if (!(product == dim)) return std::nullopt;
+    counts.push_back(count);
+  }
+  return at == from.size() ? std::optional(counts) : std::nullopt;
+}
+
+/// transpose(join x) -> join(transpose x): joins then meet the splits behind them
+static Value transposeOfJoin(TransposeOp op, PatternRewriter &b) {
+  auto inner = op.getOperand().getDefiningOp<ReshapeOp>();
+  if (!inner) return {};
+  auto counts = joinedDims(inner);
+  if (!counts || llvm::all_of(*counts, [](int64_t count) { return count == 1; })) return {};
+  SmallVector<int64_t> first, perm;
+  int64_t next = 0;
+  for (int64_t count : *counts) {
+    first.push_back(next);
+    next += count;
+  }
+  for (int64_t p : op.getPerm())
+    for (int64_t k = 0; k < (*counts)[p]; ++k) perm.push_back(first[p] + k);
+  Value moved = transpose(b, op.getLoc(), inner.getOperand(), perm);
+  return ReshapeOp::create(b, op.getLoc(), op.getType(), moved);
+}
+
 //===- Slice, pad, concat ----------------------------------------------------------------===//
 
 /// slice(slice(x)) -> slice(x)
@@ -312,6 +345,7 @@ void addMovementRules(RewritePatternSet &patterns) {
   add<BroadcastOp>(patterns, broadcastIsReshape);
   add<TransposeOp>(patterns, transposeTwice);
   add<TransposeOp>(patterns, transposeIsReshape);
+  add<TransposeOp>(patterns, transposeOfJoin);
   add<SliceOp>(patterns, sliceTwice);
   add<SliceOp>(patterns, sliceOfConcat);
   add<PadOp>(patterns, padOfFill);

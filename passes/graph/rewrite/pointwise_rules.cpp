@@ -280,6 +280,13 @@ static Value compareInteger(arith::CmpIOp op, PatternRewriter &b) {
     bool holds = llvm::is_contained({P::eq, P::sle, P::sge, P::ule, P::uge}, op.getPredicate());
     return splatIntLike(b, op, holds ? -1 : 0);
   }
+  // An index or a size is never negative: x < 0 -> false, x >= 0 -> true.
+  Operation *source = op.getLhs().getDefiningOp();
+  while (source && isa<BroadcastOp, ReshapeOp>(source)) source = source->getOperand(0).getDefiningOp();
+  if (source && isa<IotaOp, DimValueOp>(source) && isInt(op.getRhs(), 0)) {
+    if (op.getPredicate() == P::slt) return splatIntLike(b, op, 0);
+    if (op.getPredicate() == P::sge) return splatIntLike(b, op, -1);
+  }
   // ext(x) != 0 -> x for a bool x, which is how exporters write masks as integers
   if (op.getPredicate() != P::ne || !isInt(op.getRhs(), 0)) return {};
   Operation *def = op.getLhs().getDefiningOp();
