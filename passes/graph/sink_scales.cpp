@@ -18,6 +18,8 @@
 #include "passes/graph/passes.h"
 #include "passes/graph/rewrite/rule.h"
 
+#include "mlir/IR/IRMapping.h"
+
 using namespace mlir;
 
 namespace dlc::graph {
@@ -33,18 +35,45 @@ bool hasEpilogue(Value value) {
   return op && (isPointwise(op) || isa<DotOp, ConvOp, ReduceOp, WindowOp>(op));
 }
 
-/// The x and c of an operand x * c that no region takes along.
-std::optional<std::pair<Value, double>> scaleOf(Value operand) {
+struct Scaled {
+  Value value; ///< what is scaled
+  double scale;
+  SmallVector<Operation *>
+      movement; ///< between the product and the contraction, nearest to the contraction first
+};
+
+/// The parts of an operand move(x * c) whose product no region takes along.
+std::optional<Scaled> scaleOf(Value operand) {
+  Scaled found;
+  while (Operation *op = operand.getDefiningOp()) {
+    if (!isa<TransposeOp, ReshapeOp>(op) || !op->hasOneUse()) break;
+    found.movement.push_back(op);
+    operand = op->getOperand(0);
+  }
   auto product = operand.getDefiningOp<arith::MulFOp>();
   if (!product || !product->hasOneUse()) return std::nullopt;
   for (auto [x, factor] :
        {std::pair(product.getLhs(), product.getRhs()), std::pair(product.getRhs(), product.getLhs())}) {
     auto number = dyn_cast_or_null<FloatAttr>(splatValue(factor));
-    if (number && number.getValue().isFinite() && !number.getValue().isZero() && !splatValue(x) &&
-        !hasEpilogue(x))
-      return std::pair(x, number.getValueAsDouble());
+    if (!number || !number.getValue().isFinite() || number.getValue().isZero() || splatValue(x) ||
+        hasEpilogue(x))
+      continue;
+    found.value = x;
+    found.scale = number.getValueAsDouble();
+    return found;
   }
   return std::nullopt;
+}
+
+/// The operand without its scale.
+Value unscaled(PatternRewriter &b, const Scaled &scaled) {
+  Value value = scaled.value;
+  for (Operation *op : llvm::reverse(scaled.movement)) {
+    IRMapping mapping;
+    mapping.map(op->getOperand(0), value);
+    value = b.clone(*op, mapping)->getResult(0);
+  }
+  return value;
 }
 
 /// dot(x * c, y) -> dot(x, y) * c
@@ -53,13 +82,14 @@ Value sinkScale(DotOp op, PatternRewriter &b) {
   if (!isa<FloatType>(element)) return {};
   auto left = scaleOf(op.getLhs()), right = scaleOf(op.getRhs());
   if (!left && !right) return {};
-  double scale = (left ? left->second : 1) * (right ? right->second : 1);
+  double scale = (left ? left->scale : 1) * (right ? right->scale : 1);
   if (!std::isfinite(scale) || std::fabs(scale) < 0x1p-100) return {};
   Type wide = element.isF64() ? element : Type(b.getF32Type());
   SmallVector<Dim> dims = dimsOf(op.getResult());
-  Value product = DotOp::create(b, op.getLoc(), tensorType(dims, wide), left ? left->first : op.getLhs(),
-                                right ? right->first : op.getRhs(), op.getLhsBatch(), op.getRhsBatch(),
-                                op.getLhsContract(), op.getRhsContract(), op.getPrecision());
+  Value product =
+      DotOp::create(b, op.getLoc(), tensorType(dims, wide), left ? unscaled(b, *left) : op.getLhs(),
+                    right ? unscaled(b, *right) : op.getRhs(), op.getLhsBatch(), op.getRhsBatch(),
+                    op.getLhsContract(), op.getRhsContract(), op.getPrecision());
   Value scaled = arith::MulFOp::create(b, op.getLoc(), product, fill(b, op.getLoc(), dims, wide, scale));
   return element == wide ? scaled : arith::TruncFOp::create(b, op.getLoc(), op.getType(), scaled).getResult();
 }

@@ -19,6 +19,8 @@ constexpr int maxRepeatedOps = 32;
 
 static StringRef kindOf(Operation *op) { return roleOf(op) == Role::Pointwise ? "pointwise" : "movement"; }
 
+static bool isContraction(const Cluster &cluster) { return cluster.hero == "dot" || cluster.hero == "conv"; }
+
 void Fuser::sweepProducers() {
   for (int node = graph.size() - 1; node >= 0; --node) {
     if (!graph.isFree(node)) continue;
@@ -86,7 +88,7 @@ bool Fuser::isAllowedProducer(int cluster, int node, std::string &why) const {
   Operation *op = graph.op(node);
   if (c.hero == "outside") return why = "its reader is no region", false;
   // An indirect read in an epilogue would stand between a tile and its store.
-  if (roleOf(op) == Role::Indirect && (c.hero == "dot" || c.hero == "conv"))
+  if (roleOf(op) == Role::Indirect && isContraction(c))
     return why = "a contraction's region reads nothing indirectly", false;
   for (int user : graph.users(node)) {
     if (!c.contains(user)) continue;
@@ -187,6 +189,10 @@ bool Fuser::isWorthRepeating(int node, ArrayRef<int> clusters) {
     }
     if (chain.size() > size_t(maxRepeatedOps) || total > maxRepeatedWeight) return false;
   }
+  // Where a part of the chain can't follow, it would be stored after all.
+  for (int cluster : clusters)
+    for (int member : chain)
+      if (roleOf(graph.op(member)) == Role::Indirect && isContraction(graph.clusters[cluster])) return false;
   double once = cost.memoryUs(cost.resultBytes(graph.op(node)));
   double stored = cost.launchUs() + cost.memoryUs(leaves) + once * (1 + clusters.size());
   double repeated = 0;
