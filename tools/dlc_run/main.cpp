@@ -149,17 +149,14 @@ static int addFindings(Session &session, Json &report, int status) {
   if (!session.isVirtual) return status;
   report["findings"] = count;
   if (count == 0) return status;
+  report["finding_list"] = Json::parse(session.findings(), nullptr, false);
   std::fprintf(stderr, "dlc-run: error: the virtual GPU has %zu findings\n%s\n", count,
                session.findings().c_str());
   return 1;
 }
 
-static int work(const Options &options) {
-  if (options.inspect) {
-    std::fputs(inspect::describeArtifact(options.artifact, false).c_str(), stdout);
-    return 0;
-  }
-  Json report;
+// Everything but inspection; `report` says what happened, also when it throws.
+static int workOn(const Options &options, Json &report) {
   Clock::time_point start = Clock::now();
   Session session(options);
   report["artifact"] = session.module->hash.c_str();
@@ -176,9 +173,28 @@ static int work(const Options &options) {
   }
   status = addFindings(session, report, status);
   if (!options.counters.empty()) writeText(options.counters, session.counters());
-  report["status"] = status;
-  if (!options.json.empty()) writeText(options.json, report.dump(1) + "\n");
   return status;
+}
+
+static int work(const Options &options) {
+  if (options.inspect) {
+    std::fputs(inspect::describeArtifact(options.artifact, false).c_str(), stdout);
+    return 0;
+  }
+  Json report;
+  auto finish = [&](int status) {
+    report["status"] = status;
+    if (!options.json.empty())
+      writeText(options.json, report.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+    return status;
+  };
+  try {
+    return finish(workOn(options, report));
+  } catch (const rt::Failure &failure) {
+    report["error"] = failure.message;
+    finish(1);
+    throw;
+  }
 }
 
 int main(int argc, char **argv) {

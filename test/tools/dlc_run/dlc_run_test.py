@@ -9,6 +9,7 @@ import sys
 import tempfile
 import unittest
 
+import ml_dtypes
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -70,6 +71,12 @@ class DlcRun(unittest.TestCase):
         self.virtual("--seed=1", "--dim=batch=17", "--compare", self.folder / "a.npz")
         self.virtual("--seed=2", "--dim=batch=17", "--compare", self.folder / "a.npz", expect=2)
         self.assertEqual(np.load(self.folder / "a.npz")["y"].shape, (17,))
+
+    def test_failures_are_reported(self):
+        self.virtual("--dim=batch=18", "--json", self.folder / "report.json", expect=1)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual(report["status"], 1)
+        self.assertIn("this artifact takes 1..17", report["error"])
 
     def test_refusals(self):
         def message(*args):
@@ -152,6 +159,31 @@ class DlcRun(unittest.TestCase):
         shutil.copy(f"{EXAMPLE}.safetensors", f"{path}.safetensors")
         return path
 
+    def test_every_dtype_passes_through(self):
+        """Inputs that are outputs as well, of every dtype, as NumPy and ml_dtypes store them."""
+        rng = np.random.default_rng(1)
+        types = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16, "f64": np.float64, "i8": np.int8,
+                 "u8": np.uint8, "i16": np.int16, "u16": np.uint16, "i32": np.int32, "u32": np.uint32, "i64": np.int64,
+                 "u64": np.uint64, "bool": np.bool_, "f8e4m3fn": ml_dtypes.float8_e4m3fn, "f8e5m2": ml_dtypes.float8_e5m2}
+        values = {name: rng.integers(0, 100, (2, 3)).astype(kind) for name, kind in types.items()}
+
+        def pass_through(plan):
+            for name in types:
+                port = {"name": name, "dtype": name, "dims": [2, 3], "buffer": f"b_{name}"}
+                plan["inputs"].append(port)
+                plan["outputs"].append({**port, "name": f"out_{name}"})
+                plan["buffers"].append({"name": f"b_{name}", "dtype": name, "dims": [2, 3],
+                                        "base": {"kind": "input", "name": name}})
+        artifact = self.changed(pass_through)
+        np.savez_compressed(self.folder / "in.npz", x=self.x, **values)
+        dlc_run(artifact, "--device=vcuda", "--inputs", self.folder / "in.npz", "--save", self.folder / "out.npz")
+        out = np.load(self.folder / "out.npz")
+        for name, value in values.items():
+            self.assertEqual(out[f"out_{name}"].tobytes(), value.tobytes(), name)
+            self.assertEqual(out[f"out_{name}"].shape, (2, 3))
+            if value.dtype.isbuiltin == 1:
+                self.assertEqual(out[f"out_{name}"].dtype, value.dtype)
+
     @unittest.skipUnless(IS_VIRTUAL, "needs the virtual GPU")
     def test_findings_make_the_run_fail(self):
         def one_row_more(plan):
@@ -159,6 +191,9 @@ class DlcRun(unittest.TestCase):
         _, errors = dlc_run(self.changed(one_row_more), "--device=vcuda", "--dim=batch=6", "--json",
                             self.folder / "report.json", expect=1)
         self.assertIn("k1_sum", errors)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual((report["status"], report["findings"] > 0), (1, True))
+        self.assertEqual(report["finding_list"][0]["kernel"], "k1_sum")
 
     @unittest.skipUnless(IS_VIRTUAL, "needs the virtual GPU")
     def test_counters(self):
