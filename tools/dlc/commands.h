@@ -18,4 +18,7 @@ void addCheck(CLI::App &app, Action &action);
 /// inspect: what is in an artifact, as text or JSON.
 void addInspect(CLI::App &app, Action &action);
 
+/// `dlc interpret`: run a model with the graph interpreter.
+void addInterpret(CLI::App &app, Action &action);
+
 } // namespace dlc::tool

@@ -7,6 +7,7 @@ int main(int argc, char **argv) {
   dlc::tool::addCompile(app, action);
   dlc::tool::addCheck(app, action);
   dlc::tool::addInspect(app, action);
+  dlc::tool::addInterpret(app, action);
   CLI11_PARSE(app, argc, argv);
   if (action) return action();
   std::cout << app.help();
