@@ -46,7 +46,7 @@ struct Scaled {
 std::optional<Scaled> scaleOf(Value operand) {
   Scaled found;
   while (Operation *op = operand.getDefiningOp()) {
-    if (!isa<TransposeOp, ReshapeOp>(op) || !op->hasOneUse()) break;
+    if (!isa<TransposeOp, ReshapeOp, BroadcastOp, SliceOp>(op) || !op->hasOneUse()) break;
     found.movement.push_back(op);
     operand = op->getOperand(0);
   }

@@ -217,7 +217,9 @@ bool Fuser::joinAsResult(int node, ArrayRef<int> readers) {
     const Cluster &c = graph.clusters[cluster];
     Space space = producerSpace(cluster, node);
     bool fitsSpace = space == fullSpace || (space == rowSpace && c.hero == "reduce");
-    if (!fitsSpace || roleOf(graph.op(node)) != Role::Pointwise) continue;
+    Role role = roleOf(graph.op(node));
+    // A contraction's tiles are no place for work that others wait for.
+    if (!fitsSpace || isContraction(c) || (role != Role::Pointwise && role != Role::Indirect)) continue;
     if (graph.outputCount(cluster) >= maxResults || !isOn("multi-output", node, cluster)) continue;
     if (!takesProducer(cluster, node)) continue;
     if (graph.wouldCycle(cluster, node)) {
