@@ -209,14 +209,22 @@ void countBanks(Mask mask, const uint64_t *offsets, uint32_t bytes, LineCounters
   }
 }
 
+/// Marks up to 16 bytes, word of 64 by word of 64; the page looked up last is kept.
 void touch(Worker &worker, uint64_t offset, uint32_t bytes, bool read, bool written) {
-  for (uint32_t k = 0; k < bytes; ++k) {
-    uint64_t at = offset + k;
-    auto &page = worker.pages[at >> 16];
-    if (!page) page = std::make_unique<Worker::TouchedPage>();
-    uint64_t bit = uint64_t(1) << (at & 63);
-    if (read) page->read[at >> 6 & 1023] |= bit;
-    if (written) page->written[at >> 6 & 1023] |= bit;
+  while (bytes) {
+    uint64_t bit = offset & 63;
+    uint32_t here = uint32_t(std::min<uint64_t>(bytes, 64 - bit));
+    uint64_t mask = ((uint64_t(1) << here) - 1) << bit;
+    if (!worker.lastPage || worker.lastPageNumber != offset >> 16) {
+      auto &page = worker.pages[offset >> 16];
+      if (!page) page = std::make_unique<Worker::TouchedPage>();
+      worker.lastPage = page.get();
+      worker.lastPageNumber = offset >> 16;
+    }
+    if (read) worker.lastPage->read[offset >> 6 & 1023] |= mask;
+    if (written) worker.lastPage->written[offset >> 6 & 1023] |= mask;
+    offset += here;
+    bytes -= here;
   }
 }
 

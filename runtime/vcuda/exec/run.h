@@ -124,6 +124,8 @@ struct Worker {
     uint64_t read[1024] = {}, written[1024] = {}; ///< one bit per byte of 64 KiB
   };
   std::map<uint64_t, std::unique_ptr<TouchedPage>> pages;
+  TouchedPage *lastPage = nullptr;
+  uint64_t lastPageNumber = 0;
   std::deque<std::unique_ptr<CtaRun>> waiting; ///< CTAs that gave way
   size_t fruitlessTurns = 0;
   std::unique_ptr<CtaRun> nextCta();

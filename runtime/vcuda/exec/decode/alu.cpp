@@ -420,12 +420,16 @@ bool Decoder::special(std::string_view name, const Operand &o, Type type) {
   return bytes >= 2 && dst(o, type);
 }
 
-/// mov between registers, of addresses and special registers, and the packing forms with a vector on one
-/// side.
+/// `{ %r1 }`, a vector of one, is %r1.
+static const Operand &unwrapped(const Operand &o) {
+  return o.kind == Operand::Vector && o.elements.size() == 1 ? o.elements[0] : o;
+}
+
+/// mov between registers, of addresses and special registers, and the packing forms with a vector on one side.
 bool Decoder::mov() {
   Type type = takeType();
   if (operandCount() != 2) return failOperands();
-  const Operand &to = operand(0), &from = operand(1);
+  const Operand &to = unwrapped(operand(0)), &from = unwrapped(operand(1));
   if (from.kind == Operand::Special) return special(from.text, to, type);
   unsigned bytes = typeBytes(type);
   if (to.kind == Operand::Vector || from.kind == Operand::Vector) {
