@@ -425,7 +425,8 @@ static const Operand &unwrapped(const Operand &o) {
   return o.kind == Operand::Vector && o.elements.size() == 1 ? o.elements[0] : o;
 }
 
-/// mov between registers, of addresses and special registers, and the packing forms with a vector on one side.
+/// mov between registers, of addresses and special registers, and the packing forms with a vector on one
+/// side.
 bool Decoder::mov() {
   Type type = takeType();
   if (operandCount() != 2) return failOperands();
