@@ -65,7 +65,13 @@ std::optional<Dim> foldNestedFloorDiv(const Dim &rest, int64_t c) {
   const Atom *inner = singleAtom(base);
   if (!inner || inner->operands.size() != 2) return std::nullopt;
   const Dim &x = inner->operands[0], &d = inner->operands[1];
-  if (!d.isConstant() || *d.constantValue() <= 0) return std::nullopt;
+  // (x floordiv d) floordiv c -> x floordiv (d * c), whatever the sign of d
+  if (!d.isConstant()) {
+    if (inner->kind != Dim::Kind::FloorDiv || !offset.isConstant(0)) return std::nullopt;
+    Dim divisor = d * c;
+    return divisor.isUndefined() ? std::nullopt : std::optional<Dim>(floorDiv(x, divisor));
+  }
+  if (*d.constantValue() <= 0) return std::nullopt;
   // ((x floordiv d) + k) floordiv c -> (x + k * d) floordiv (d * c)
   if (inner->kind == Dim::Kind::FloorDiv) {
     Dim divisor = d * c, dividend = x + offset * d;

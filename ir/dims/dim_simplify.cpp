@@ -238,12 +238,12 @@ private:
   }
 
   /// A term with a mod written with a floordiv, or the reverse.
-  static std::optional<Dim> otherForm(const Term &term, const Factor &factor) {
+  std::optional<Dim> otherForm(const Term &term, const Factor &factor) {
     const Atom &atom = *factor.atom;
     if (atom.kind != Dim::Kind::Mod && atom.kind != Dim::Kind::FloorDiv) return std::nullopt;
     const Dim &x = atom.operands[0], &b = atom.operands[1];
     Dim c = fromTerm({term.coefficient, *divideFactors(term.factors, {factor})});
-    if (atom.kind == Dim::Kind::Mod) return c * x - c * b * floorDiv(x, b);
+    if (atom.kind == Dim::Kind::Mod) return c * x - c * b * simplifyFloorDiv(x, b);
     std::optional<Dim> quotient = exactDivide(c, b);
     if (!quotient) return std::nullopt;
     return *quotient * x - *quotient * mod(x, b);

@@ -45,6 +45,14 @@ TEST_F(Kernel, LinearisingWhatWasSplitGivesTheIndex) {
   EXPECT_EQ(facts.simplify(row * 96 + head * 8 + lane), x);
   EXPECT_EQ(facts.simplify(x - floorDiv(x, 8) * 8), mod(x, 8));
   EXPECT_EQ(facts.simplify(floorDiv(x, S) * S * B + mod(x, S) * B), x * B);
+  // A flat index of [B, 12, S, 64], split into the four and put together again.
+  Dim flat = x * 1024 + i, rest = floorDiv(flat, 64), s = mod(rest, S), rest2 = floorDiv(rest, S);
+  Dim linear = ((floorDiv(rest2, 12) * 12 + mod(rest2, 12)) * S + s) * 64 + mod(flat, 64);
+  EXPECT_EQ(facts.simplify(linear), flat);
+  Dim third = mod(rest2, 12), batch = floorDiv(rest2, 12);
+  EXPECT_EQ(facts.simplify(facts.simplify(batch) * 12 * S * 64 + facts.simplify(third) * S * 64 +
+                           facts.simplify(s) * 64 + facts.simplify(mod(flat, 64))),
+            flat);
 }
 
 TEST_F(Kernel, MinAndMaxFollowRanges) {

@@ -37,6 +37,7 @@ TEST(Dim, FoldsDivisions) {
   EXPECT_EQ(floorDiv(S * 8 + 3, 8), S);
   EXPECT_EQ(floorDiv(S * 4 + 3, 8), floorDiv(S, 2));
   EXPECT_EQ(floorDiv(floorDiv(S, 4), 3), floorDiv(S, 12));
+  EXPECT_EQ(floorDiv(floorDiv(S, T), 3), floorDiv(S, T * 3));
   EXPECT_EQ(floorDiv(S + 16, 8), floorDiv(S, 8) + 2);
   EXPECT_EQ(floorDiv(B * T + S, T), B + floorDiv(S, T));
   EXPECT_EQ(floorDiv(S, -8), floorDiv(-S, 8));
