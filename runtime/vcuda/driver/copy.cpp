@@ -1,4 +1,4 @@
-#include "runtime/vcuda/driver/copy.h"
+#include "runtime/vcuda/driver/graph.h"
 
 #include <cstring>
 
@@ -173,12 +173,17 @@ CUresult submitCopy(Context &context, CUstream stream, Copy copy, Wait wait) {
     uint64_t bytes = 0;
     return !side.device && footprint(side, copy, bytes) && !isPinned(side.address, bytes);
   };
+  if (isCapturing(context, *state)) return enqueue(context, state, copy);
   // What a driver does with pageable memory: it reads it before the call returns, and writes it before the
   // call returns.
-  std::shared_ptr<std::vector<uint8_t>> staged;
   bool waits = always || pageable(copy.target);
-  if (!waits && pageable(copy.source)) staged = stage(copy);
-  Point done = context.queue.submit(state, [&context, copy, staged] { runCopy(context, copy); });
+  if (!waits && pageable(copy.source)) {
+    auto staged = stage(copy);
+    context.queue.submit(state, [&context, copy, staged] { runCopy(context, copy); });
+    return CUDA_SUCCESS;
+  }
+  Point done;
+  if (CUresult wrong = enqueue(context, state, copy, &done)) return wrong;
   return waits ? waitFor(context, done) : CUDA_SUCCESS;
 }
 
@@ -186,8 +191,7 @@ CUresult submitFill(Context &context, CUstream stream, const Fill &fill) {
   auto state = streamState(context, stream);
   if (!state) return CUDA_ERROR_INVALID_HANDLE;
   if (CUresult wrong = check(fill)) return wrong;
-  if (fill.width && fill.height) context.queue.submit(state, [&context, fill] { runFill(context, fill); });
-  return CUDA_SUCCESS;
+  return fill.width && fill.height ? enqueue(context, state, fill) : CUDA_SUCCESS;
 }
 
 } // namespace dlc::vcuda

@@ -1,5 +1,5 @@
 // Events: a place in a stream, with the time at which it was reached.
-#include "runtime/vcuda/driver/state.h"
+#include "runtime/vcuda/driver/graph.h"
 
 using namespace dlc::vcuda;
 
@@ -16,6 +16,7 @@ CUresult record(CUevent handle, CUstream stream) {
   return onEvent(handle, [&](Context &context, Event &event) -> CUresult {
     auto state = streamState(context, stream);
     if (!state || event.context.lock().get() != &context) return CUDA_ERROR_INVALID_HANDLE;
+    if (captureRecord(context, state, event)) return CUDA_SUCCESS;
     auto mark = std::make_shared<EventMark>();
     std::lock_guard lock(event.mutex);
     event.mark = mark;
@@ -25,6 +26,11 @@ CUresult record(CUevent handle, CUstream stream) {
     });
     return CUDA_SUCCESS;
   });
+}
+
+bool isCaptured(Event &event) {
+  std::lock_guard lock(event.mutex);
+  return event.capture != nullptr;
 }
 
 /// The queue that the event was recorded in, with the place; null when it was never recorded.
@@ -63,6 +69,7 @@ VCUDA_API CUresult cuEventRecordWithFlags(CUevent handle, CUstream stream, unsig
 
 VCUDA_API CUresult cuEventQuery(CUevent handle) {
   return onEvent(handle, [](Context &, Event &event) -> CUresult {
+    if (isCaptured(event)) return CUDA_ERROR_CAPTURED_EVENT;
     Point point;
     auto context = recordedIn(event, point);
     if (!context) return CUDA_SUCCESS;
@@ -73,6 +80,7 @@ VCUDA_API CUresult cuEventQuery(CUevent handle) {
 
 VCUDA_API CUresult cuEventSynchronize(CUevent handle) {
   return onEvent(handle, [](Context &, Event &event) -> CUresult {
+    if (isCaptured(event)) return CUDA_ERROR_CAPTURED_EVENT;
     Point point;
     auto context = recordedIn(event, point);
     return context ? waitFor(*context, point) : CUDA_SUCCESS;
@@ -103,6 +111,8 @@ VCUDA_API CUresult cuStreamWaitEvent(CUstream stream, CUevent handle, unsigned f
     if (flags > 1) return CUDA_ERROR_INVALID_VALUE;
     auto state = streamState(context, stream);
     if (!state) return CUDA_ERROR_INVALID_HANDLE;
+    CUresult captured = CUDA_SUCCESS;
+    if (captureWait(context, state, event, captured)) return captured;
     Point point;
     auto other = recordedIn(event, point);
     if (!other) return CUDA_SUCCESS;

@@ -2,6 +2,7 @@
 #include "runtime/vcuda/driver/launch.h"
 
 #include "runtime/vcuda/driver/function.h"
+#include "runtime/vcuda/driver/graph.h"
 
 #include <algorithm>
 #include <cstring>
@@ -142,8 +143,7 @@ CUresult launchInStream(const CUlaunchConfig &config, CUfunction handle, void **
     launch.cooperative = cooperative;
     if (CUresult wrong = prepareLaunch(context, config, handle, parameters, extra, launch)) return wrong;
     if (driver().injected(&Settings::failLaunch)) return CUDA_ERROR_LAUNCH_FAILED;
-    context.queue.submit(state, [&context, launch = std::move(launch)] { runLaunch(context, launch); });
-    return CUDA_SUCCESS;
+    return enqueue(context, state, std::move(launch));
   });
 }
 

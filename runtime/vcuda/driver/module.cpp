@@ -107,7 +107,8 @@ VCUDA_API CUresult cuModuleGetGlobal_v2(CUdeviceptr *address, size_t *bytes, CUm
                                         const char *name) {
   if ((!address && !bytes) || !name) return CUDA_ERROR_INVALID_VALUE;
   return onModule(handle, [&](Context &, ModuleObject &module) -> CUresult {
-    // nvcc leaves .visible away where a program is compiled as a whole, and means the name to be found all the same.
+    // nvcc leaves .visible away where a program is compiled as a whole, and means the name to be found all
+    // the same.
     const auto &variables = module.instance.module->variables;
     for (size_t i = 0; i < variables.size(); ++i) {
       if (variables[i].name != name) continue;

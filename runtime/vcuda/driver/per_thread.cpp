@@ -44,6 +44,11 @@ CUstream own(CUstream stream) { return stream ? stream : CU_STREAM_PER_THREAD; }
   X(cuStreamAttachMemAsync, (CUstream s, CUdeviceptr a, size_t n, unsigned f), (own(s), a, n, f))            \
   X(cuStreamQuery, (CUstream s), (own(s)))                                                                   \
   X(cuStreamSynchronize, (CUstream s), (own(s)))                                                             \
+  X(cuStreamBeginCapture_v2, (CUstream s, int m), (own(s), m))                                               \
+  X(cuStreamEndCapture, (CUstream s, CUgraph * g), (own(s), g))                                              \
+  X(cuStreamIsCapturing, (CUstream s, int *p), (own(s), p))                                                  \
+  X(cuGraphLaunch, (CUgraphExec g, CUstream s), (g, own(s)))                                                 \
+  X(cuGraphUpload, (CUgraphExec g, CUstream s), (g, own(s)))                                                 \
   X(cuEventRecord, (CUevent e, CUstream s), (e, own(s)))                                                     \
   X(cuEventRecordWithFlags, (CUevent e, CUstream s, unsigned f), (e, own(s), f))                             \
   X(cuLaunchHostFunc, (CUstream s, CUhostFn f, void *d), (own(s), f, d))                                     \

@@ -1,5 +1,7 @@
 #include "runtime/vcuda/driver/pool.h"
 
+#include "runtime/vcuda/driver/graph.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -25,6 +27,7 @@ CUresult allocateFrom(Context &context, const std::shared_ptr<Pool> &pool, CUdev
   auto state = streamState(context, stream);
   if (!state) return CUDA_ERROR_INVALID_HANDLE;
   if (!result || !bytes) return CUDA_ERROR_INVALID_VALUE;
+  if (CUresult wrong = forbidInCapture(context, *state)) return wrong;
   if (driver().injected(&Settings::failAllocation)) return CUDA_ERROR_OUT_OF_MEMORY;
   Device *device = driver().device(pool->device);
   AllocationRequest request;
@@ -106,6 +109,7 @@ VCUDA_API CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream) {
   return inContext([&](Context &context) -> CUresult {
     auto state = streamState(context, stream);
     if (!state) return CUDA_ERROR_INVALID_HANDLE;
+    if (CUresult wrong = forbidInCapture(context, *state)) return wrong;
     Device *device = driver().deviceOf(address);
     auto allocation = device ? device->memory.lookup(address) : std::nullopt;
     if (!allocation || allocation->base != address || allocation->kind == AllocationRequest::Pinned)

@@ -19,6 +19,10 @@ namespace dlc::vcuda {
 struct Context;
 struct ModuleObject;
 struct LibraryObject;
+struct Graph;
+struct GraphNode;
+struct GraphExec;
+struct StreamCapture;
 
 /// A memory pool. Its memory is the device's: a pool only counts.
 struct Pool {
@@ -56,6 +60,19 @@ struct Stream {
   CUstream handle = nullptr;
 };
 
+/// One capture: the streams that belong to it share it.
+struct Capture {
+  uint64_t id = 0;
+  std::shared_ptr<Graph> graph;
+  const StreamState *origin = nullptr;
+  bool invalid = false; ///< guarded by its context's mutex
+};
+/// A stream in a capture: what its next node comes after.
+struct StreamCapture {
+  std::shared_ptr<Capture> capture;
+  std::vector<std::shared_ptr<GraphNode>> last;
+};
+
 /// A time at which an event was reached; shared with the command that will reach it.
 struct EventMark {
   std::atomic<bool> done{false};
@@ -69,6 +86,7 @@ struct Event {
   std::mutex mutex; ///< guards what follows
   Point point;      ///< of the last record; no stream: never recorded
   std::shared_ptr<EventMark> mark;
+  std::shared_ptr<StreamCapture> capture; ///< it was last recorded in a capture, there
 };
 
 /// Attributes that a client sets on a function or kernel.
@@ -127,8 +145,9 @@ struct Context : std::enable_shared_from_this<Context> {
   std::mutex mutex; ///< guards what follows
   std::map<int, size_t> limits;
   std::map<std::thread::id, std::shared_ptr<StreamState>> threadStreams;
-  std::vector<std::shared_ptr<ModuleObject>> modules;
-  Queue queue; ///< last, so that it ends before what its commands use
+  std::map<const StreamState *, StreamCapture> captures;
+  std::atomic<bool> capturing{false}; ///< `captures` is not empty; for a quick look
+  Queue queue;                        ///< last, so that it ends before what its commands use
 };
 
 /// Pageable memory that the client registered, by its begin.
@@ -141,7 +160,7 @@ struct HostRange {
 struct Driver {
   std::atomic<bool> initialised{false};
   std::atomic<bool> forked{false}; ///< this process is a child of the one that initialised it
-  std::mutex mutex; ///< guards settings and initialisation
+  std::mutex mutex;                ///< guards settings and initialisation
   Settings settings;
   Outputs outputs;
   std::vector<std::unique_ptr<Device>> devices; ///< constant once initialised
@@ -154,6 +173,9 @@ struct Driver {
   HandleTable<CUlibrary, LibraryObject> libraries{0x16};
   HandleTable<CUkernel, Kernel> kernels{0x17};
   HandleTable<CUmemoryPool, Pool> pools{0x18};
+  HandleTable<CUgraph, Graph> graphs{0x19};
+  HandleTable<CUgraphNode, GraphNode> graphNodes{0x1a};
+  HandleTable<CUgraphExec, GraphExec> graphExecs{0x1b};
 
   std::mutex hostMutex; ///< guards hostRanges
   std::map<uint64_t, HostRange> hostRanges;

@@ -1,5 +1,5 @@
 // Streams and what runs in them on the host.
-#include "runtime/vcuda/driver/state.h"
+#include "runtime/vcuda/driver/graph.h"
 
 #include <algorithm>
 
@@ -14,18 +14,6 @@ template <typename Work> CUresult onStream(CUstream handle, Work work) {
   return inContext([&](Context &context) -> CUresult {
     auto state = streamState(context, handle);
     return state ? work(context, state) : CUDA_ERROR_INVALID_HANDLE;
-  });
-}
-
-/// Submits a client's function; `always`: even after an error, which it is told.
-template <typename Call>
-void submitHost(Context &context, const std::shared_ptr<StreamState> &state, bool always, Call call) {
-  context.queue.submit(state, [&context, always, call] {
-    auto status = CUresult(context.error.load());
-    if (status && !always) return;
-    inHostFunction() = true;
-    call(status);
-    inHostFunction() = false;
   });
 }
 
@@ -61,7 +49,8 @@ VCUDA_API CUresult cuStreamDestroy_v2(CUstream handle) {
 VCUDA_API CUresult cuStreamDestroy(CUstream handle) { return cuStreamDestroy_v2(handle); }
 
 VCUDA_API CUresult cuStreamSynchronize(CUstream handle) {
-  return onStream(handle, [](Context &context, auto &state) {
+  return onStream(handle, [](Context &context, auto &state) -> CUresult {
+    if (CUresult wrong = forbidInCapture(context, *state)) return wrong;
     // The legacy stream is where the blocking streams meet: an empty command in it waits for them.
     return waitFor(context, state->legacy ? context.queue.submit(state, [] {}) : context.queue.last(state));
   });
@@ -69,6 +58,7 @@ VCUDA_API CUresult cuStreamSynchronize(CUstream handle) {
 
 VCUDA_API CUresult cuStreamQuery(CUstream handle) {
   return onStream(handle, [](Context &context, auto &state) -> CUresult {
+    if (CUresult wrong = forbidInCapture(context, *state)) return wrong;
     if (!context.queue.drained(state)) return CUDA_ERROR_NOT_READY;
     return CUresult(context.error.load());
   });
@@ -131,7 +121,13 @@ VCUDA_API CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callbac
                                        unsigned flags) {
   return onStream(handle, [&](Context &context, auto &state) -> CUresult {
     if (!callback || flags) return CUDA_ERROR_INVALID_VALUE;
-    submitHost(context, state, /*always=*/true, [=](CUresult status) { callback(handle, status, data); });
+    if (CUresult wrong = forbidInCapture(context, *state)) return wrong;
+    // Unlike a host function it runs after an error, too, and is told of it.
+    context.queue.submit(state, [&context, handle, callback, data] {
+      inHostFunction() = true;
+      callback(handle, CUresult(context.error.load()), data);
+      inHostFunction() = false;
+    });
     return CUDA_SUCCESS;
   });
 }
@@ -139,8 +135,7 @@ VCUDA_API CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callbac
 VCUDA_API CUresult cuLaunchHostFunc(CUstream handle, CUhostFn function, void *data) {
   return onStream(handle, [&](Context &context, auto &state) -> CUresult {
     if (!function) return CUDA_ERROR_INVALID_VALUE;
-    submitHost(context, state, /*always=*/false, [=](CUresult) { function(data); });
-    return CUDA_SUCCESS;
+    return enqueue(context, state, HostCall{function, data});
   });
 }
 

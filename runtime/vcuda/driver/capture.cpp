@@ -1,0 +1,215 @@
+// Stream capture: calls become nodes of a graph instead of commands of a queue.
+#include "runtime/vcuda/driver/graph.h"
+
+#include <algorithm>
+
+using namespace dlc::vcuda;
+
+namespace dlc::vcuda {
+namespace {
+
+/// The stream's capture, or null. The context's mutex is held.
+StreamCapture *captureOf(Context &context, const StreamState *state) {
+  auto it = context.captures.find(state);
+  return it == context.captures.end() ? nullptr : &it->second;
+}
+
+bool anyBlockingCapture(Context &context) {
+  return std::any_of(context.captures.begin(), context.captures.end(),
+                     [](const auto &c) { return c.first->blocking; });
+}
+
+void invalidateAll(Context &context) {
+  for (auto &[stream, c] : context.captures) c.capture->invalid = true;
+}
+
+/// Everything that comes before the nodes, and they themselves.
+std::set<const GraphNode *> ancestors(const std::vector<std::shared_ptr<GraphNode>> &nodes) {
+  std::set<const GraphNode *> seen;
+  std::vector<const GraphNode *> open;
+  for (const auto &node : nodes) open.push_back(node.get());
+  while (!open.empty()) {
+    const GraphNode *node = open.back();
+    open.pop_back();
+    if (!seen.insert(node).second) continue;
+    for (const auto &before : node->after) open.push_back(before.get());
+  }
+  return seen;
+}
+
+} // namespace
+
+std::shared_ptr<GraphNode> addNode(const std::shared_ptr<Graph> &graph, Payload payload,
+                                   std::vector<std::shared_ptr<GraphNode>> after) {
+  auto node = std::make_shared<GraphNode>();
+  node->graph = graph;
+  node->payload = std::make_shared<const Payload>(std::move(payload));
+  node->after = std::move(after);
+  node->handle = driver().graphNodes.add(node);
+  std::lock_guard lock(graph->mutex);
+  graph->nodes.push_back(node);
+  return node;
+}
+
+CUresult enqueue(Context &context, const std::shared_ptr<StreamState> &state, Payload payload, Point *point) {
+  if (context.capturing) {
+    std::lock_guard lock(context.mutex);
+    if (StreamCapture *c = captureOf(context, state.get())) {
+      if (c->capture->invalid) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+      c->last = {addNode(c->capture->graph, std::move(payload), c->last)};
+      return CUDA_SUCCESS;
+    }
+    if (state->legacy && anyBlockingCapture(context)) {
+      invalidateAll(context);
+      return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
+    }
+  }
+  Point submitted =
+      context.queue.submit(state, [&context, payload = std::move(payload)] { runPayload(context, payload); });
+  if (point) *point = submitted;
+  return CUDA_SUCCESS;
+}
+
+bool isCapturing(Context &context, const StreamState &state) {
+  if (!context.capturing) return false;
+  std::lock_guard lock(context.mutex);
+  return captureOf(context, &state) != nullptr;
+}
+
+CUresult forbidInCapture(Context &context, const StreamState &state) {
+  if (!context.capturing) return CUDA_SUCCESS;
+  std::lock_guard lock(context.mutex);
+  if (StreamCapture *c = captureOf(context, &state)) {
+    c->capture->invalid = true;
+    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+  }
+  if (!state.legacy || !anyBlockingCapture(context)) return CUDA_SUCCESS;
+  invalidateAll(context);
+  return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
+}
+
+bool captureRecord(Context &context, const std::shared_ptr<StreamState> &state, Event &event) {
+  std::scoped_lock lock(context.mutex, event.mutex);
+  StreamCapture *c = captureOf(context, state.get());
+  event.capture = c ? std::make_shared<StreamCapture>(*c) : nullptr;
+  return c != nullptr;
+}
+
+bool captureWait(Context &context, const std::shared_ptr<StreamState> &state, Event &event,
+                 CUresult &status) {
+  std::scoped_lock lock(context.mutex, event.mutex);
+  StreamCapture *mine = captureOf(context, state.get());
+  if (!event.capture) {
+    // Work outside of a capture can't be waited for by a node of it.
+    bool recorded = event.point.stream != nullptr;
+    status = mine && recorded ? CUDA_ERROR_STREAM_CAPTURE_ISOLATION : CUDA_SUCCESS;
+    if (mine && recorded) mine->capture->invalid = true;
+    return mine != nullptr;
+  }
+  status = CUDA_SUCCESS;
+  const StreamCapture &theirs = *event.capture;
+  if (!mine) {
+    if (!captureOf(context, theirs.capture->origin) || state->legacy) {
+      status = state->legacy ? CUDA_ERROR_STREAM_CAPTURE_IMPLICIT : CUDA_ERROR_INVALID_VALUE;
+      return true;
+    }
+    context.captures[state.get()] = theirs;
+  } else if (mine->capture != theirs.capture) {
+    mine->capture->invalid = theirs.capture->invalid = true;
+    status = CUDA_ERROR_STREAM_CAPTURE_MERGE;
+  } else {
+    for (const auto &node : theirs.last)
+      if (std::find(mine->last.begin(), mine->last.end(), node) == mine->last.end())
+        mine->last.push_back(node);
+  }
+  return true;
+}
+
+} // namespace dlc::vcuda
+
+VCUDA_API CUresult cuStreamBeginCapture_v2(CUstream handle, int mode) {
+  return inContext([&](Context &context) -> CUresult {
+    auto state = streamState(context, handle);
+    if (!state) return CUDA_ERROR_INVALID_HANDLE;
+    if (mode < 0 || mode > 2) return CUDA_ERROR_INVALID_VALUE;
+    if (state->legacy) return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    std::lock_guard lock(context.mutex);
+    if (context.captures.count(state.get())) return CUDA_ERROR_ILLEGAL_STATE;
+    auto capture = std::make_shared<Capture>();
+    capture->id = nextNumber();
+    capture->origin = state.get();
+    capture->graph = std::make_shared<Graph>();
+    capture->graph->handle = driver().graphs.add(capture->graph);
+    context.captures[state.get()] = {capture, {}};
+    context.capturing = true;
+    return CUDA_SUCCESS;
+  });
+}
+VCUDA_API CUresult cuStreamBeginCapture(CUstream handle) { return cuStreamBeginCapture_v2(handle, 0); }
+
+VCUDA_API CUresult cuStreamEndCapture(CUstream handle, CUgraph *result) {
+  return inContext([&](Context &context) -> CUresult {
+    auto state = streamState(context, handle);
+    if (!state) return CUDA_ERROR_INVALID_HANDLE;
+    if (!result) return CUDA_ERROR_INVALID_VALUE;
+    *result = nullptr;
+    std::lock_guard lock(context.mutex);
+    StreamCapture *c = captureOf(context, state.get());
+    if (!c) return CUDA_ERROR_ILLEGAL_STATE;
+    auto capture = c->capture;
+    if (capture->origin != state.get()) return CUDA_ERROR_STREAM_CAPTURE_UNMATCHED;
+    auto joined = ancestors(c->last);
+    bool allJoined = true;
+    for (const auto &[stream, other] : context.captures)
+      if (other.capture == capture)
+        for (const auto &node : other.last) allJoined &= joined.count(node.get()) != 0;
+    std::erase_if(context.captures, [&](const auto &other) { return other.second.capture == capture; });
+    context.capturing = !context.captures.empty();
+    if (capture->invalid || !allJoined) {
+      for (const auto &node : capture->graph->nodes) driver().graphNodes.remove(node->handle);
+      driver().graphs.remove(capture->graph->handle);
+      return capture->invalid ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : CUDA_ERROR_STREAM_CAPTURE_UNJOINED;
+    }
+    *result = capture->graph->handle;
+    return CUDA_SUCCESS;
+  });
+}
+
+VCUDA_API CUresult cuStreamGetCaptureInfo_v3(CUstream handle, int *status, uint64_t *id, CUgraph *graph,
+                                             const CUgraphNode **dependencies, const void **edges,
+                                             size_t *count) {
+  return inContext([&](Context &context) -> CUresult {
+    auto state = streamState(context, handle);
+    if (!state) return CUDA_ERROR_INVALID_HANDLE;
+    if (!status) return CUDA_ERROR_INVALID_VALUE;
+    std::lock_guard lock(context.mutex);
+    StreamCapture *c = captureOf(context, state.get());
+    *status = !c ? 0 : c->capture->invalid ? 2 : 1;
+    if (!c || c->capture->invalid) return CUDA_SUCCESS;
+    if (id) *id = c->capture->id;
+    if (graph) *graph = c->capture->graph->handle;
+    // The list lives until the thread asks again.
+    thread_local std::vector<CUgraphNode> list;
+    list.clear();
+    for (const auto &node : c->last) list.push_back(node->handle);
+    if (dependencies) *dependencies = list.data();
+    if (edges) *edges = nullptr;
+    if (count) *count = list.size();
+    return CUDA_SUCCESS;
+  });
+}
+VCUDA_API CUresult cuStreamGetCaptureInfo_v2(CUstream handle, int *status, uint64_t *id, CUgraph *graph,
+                                             const CUgraphNode **dependencies, size_t *count) {
+  return cuStreamGetCaptureInfo_v3(handle, status, id, graph, dependencies, nullptr, count);
+}
+VCUDA_API CUresult cuStreamIsCapturing(CUstream handle, int *status) {
+  return cuStreamGetCaptureInfo_v3(handle, status, nullptr, nullptr, nullptr, nullptr, nullptr);
+}
+
+/// Calls that a capture would forbid are not told apart by thread, so the mode is only remembered.
+VCUDA_API CUresult cuThreadExchangeStreamCaptureMode(int *mode) {
+  thread_local int current = 0;
+  if (!mode || *mode < 0 || *mode > 2) return CUDA_ERROR_INVALID_VALUE;
+  std::swap(current, *mode);
+  return CUDA_SUCCESS;
+}
