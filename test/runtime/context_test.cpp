@@ -127,6 +127,34 @@ TEST_F(ContextTest, EnqueueAllocatesAndEvaluatesNothing) {
   EXPECT_STREQ(dlc_last_error(), "input 'x' is f16; the model has f32");
 }
 
+// A context has one arena: its work on another stream waits for what is under way on the first.
+TEST_F(ContextTest, StreamsAreOrdered) {
+  LoadedModule module(makeArtifact(examplePlan()));
+  MadeContext made(module.module);
+  dlc_dim dim = {"batch", 2};
+  ASSERT_EQ(dlc_context_prepare(made.context, &dim, 1), DLC_OK);
+  alignas(256) float x[16] = {}, y[2];
+  int64_t shapeX[] = {2, 8}, shapeY[] = {2};
+  dlc_tensor input = {x, DLC_F32, DLC_DEVICE, 2, shapeX, nullptr};
+  dlc_tensor output = {y, DLC_F32, DLC_DEVICE, 1, shapeY, nullptr};
+  char streams[2];
+  auto enqueue = [&](int stream) {
+    return dlc_context_enqueue(made.context, &streams[stream], &input, 1, &output, 1);
+  };
+  fake().failFunction = "cuStreamWaitEvent"; // counted, not failing
+  EXPECT_EQ(enqueue(0), DLC_OK);
+  EXPECT_EQ(enqueue(0), DLC_OK);
+  EXPECT_EQ(fake().calls, 0);
+  EXPECT_EQ(enqueue(1), DLC_OK);
+  EXPECT_EQ(enqueue(0), DLC_OK);
+  EXPECT_EQ(fake().calls, 2);
+  // Growing memory waits for the work that uses it.
+  fake().failFunction = "cuEventSynchronize";
+  dim.value = 17;
+  EXPECT_EQ(dlc_context_prepare(made.context, &dim, 1), DLC_OK);
+  EXPECT_EQ(fake().calls, 3);
+}
+
 TEST_F(ContextTest, KernelFailuresPoison) {
   LoadedModule module(makeArtifact(examplePlan()));
   {

@@ -264,9 +264,10 @@ DLC_API dlc_status dlc_context_device(const dlc_context *context, dlc_device_inf
  * evaluates nothing. After a failure the context is not prepared, and can be prepared for other dims. */
 DLC_API dlc_status dlc_context_prepare(dlc_context *context, const dlc_dim *dims, size_t dim_count);
 
-/* Launches on `stream` (a CUstream of the same CUDA context; NULL: the default stream) and returns without
- * waiting. All tensors are in device memory, have the shapes of the last prepare, in the model's order, and
- * live until the work is done. Work of one context on several streams is ordered by the runtime. */
+/* Launches on `stream` (a CUstream of the same CUDA context, not being captured; NULL: the default stream)
+ * and returns without waiting. All tensors are in device memory, have the shapes of the last prepare, in the
+ * model's order, and live until the work is done. Work of one context on several streams is ordered by the
+ * runtime. */
 DLC_API dlc_status dlc_context_enqueue(dlc_context *context, void *stream, const dlc_tensor *inputs,
                                        size_t input_count, const dlc_tensor *outputs, size_t output_count);
 
