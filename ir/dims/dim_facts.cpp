@@ -107,18 +107,22 @@ bool isMarked(const std::string &name) { return !name.empty() && name[0] == scal
 //===-- Declarations
 //----------------------------------------------------------------------------------------------===//
 
+static int64_t leastMultiple(int64_t lo, int64_t m) {
+  return lo == below ? below : clamp(-(__int128(floorDivide(-lo, m)) * m));
+}
+static int64_t largestMultiple(int64_t hi, int64_t m) {
+  return hi == above ? above : clamp(__int128(floorDivide(hi, m)) * m);
+}
+
 void DimFacts::insert(const std::string &symbol, Fact fact) {
   int64_t m = fact.multiple = std::max<int64_t>(fact.multiple, 1);
   bool split = m > 1 && !isMarked(symbol);
-  if (split) {
-    // Bounds shrink to multiples.
-    if (fact.range.lo != below) fact.range.lo = clamp(-(__int128(floorDivide(-fact.range.lo, m)) * m));
-    if (fact.range.hi != above) fact.range.hi = clamp(__int128(floorDivide(fact.range.hi, m)) * m);
-  }
+  if (split) fact.range = {leastMultiple(fact.range.lo, m), largestMultiple(fact.range.hi, m)};
   const Fact *known = find(symbol);
   if (known && known->range == fact.range && known->multiple == m && known->lower == fact.lower &&
       known->upper == fact.upper)
     return;
+  bool replaces = known != nullptr;
   fact.order = declarations++;
   scaled.erase(symbol);
   if (split) {
@@ -132,7 +136,26 @@ void DimFacts::insert(const std::string &symbol, Fact fact) {
     scaled[symbol] = Dim::symbol(scaleMark + symbol) * m;
   }
   facts[symbol] = std::move(fact);
+  if (replaces) refreshRanges(symbol);
   if (answers.symbols.count(symbol)) answers.clear();
+}
+
+void DimFacts::refreshRanges(const std::string &symbol) {
+  std::vector<std::pair<size_t, std::string>> byOrder;
+  for (const auto &[name, fact] : facts)
+    if (fact.lower || fact.upper) byOrder.push_back({fact.order, name});
+  std::sort(byOrder.begin(), byOrder.end());
+  std::set<std::string> changed = {symbol};
+  auto usesChanged = [&](const std::optional<Dim> &bound) {
+    return bound && anySymbol(*bound, [&](const std::string &name) { return changed.count(name) != 0; });
+  };
+  for (const auto &[order, name] : byOrder) {
+    Fact &fact = facts[name];
+    if (!usesChanged(fact.lower) && !usesChanged(fact.upper)) continue;
+    if (fact.lower) fact.range.lo = leastMultiple(bounds(*fact.lower).lo, fact.multiple);
+    if (fact.upper) fact.range.hi = largestMultiple(bounds(*fact.upper).hi, fact.multiple);
+    changed.insert(name);
+  }
 }
 
 DimFacts::Answers &DimFacts::Answers::clear() {

@@ -77,6 +77,8 @@ private:
   };
 
   void insert(const std::string &symbol, Fact fact);
+  /// Makes the intervals anew that follow from bounds over a symbol whose facts were replaced.
+  void refreshRanges(const std::string &symbol);
   const Fact *find(const std::string &symbol) const;
   /// `dim` with each symbol of a known multiple m written as m times a symbol of its own, and back.
   Dim scale(const Dim &dim) const;

@@ -133,6 +133,22 @@ TEST_F(Kernel, LaterDeclarationsCount) {
   EXPECT_TRUE(facts.proveNonNegative(S - 3 - b * 3));
 }
 
+// A wider range of an extent widens its indices, and theirs.
+TEST_F(Kernel, RangesFollowTheirBounds) {
+  facts.declare("M", {1, 10});
+  facts.declareIndex("m", sym("M"));
+  facts.declareIndex("n", sym("m") + 1, 2);
+  EXPECT_EQ(facts.bounds(sym("m")), (DimRange{0, 9}));
+  EXPECT_EQ(facts.bounds(sym("n")), (DimRange{0, 8}));
+  EXPECT_EQ(facts.simplify(floorDiv(sym("m"), 10)), Dim(0));
+  facts.declare("M", {1, 100});
+  EXPECT_EQ(facts.bounds(sym("m")), (DimRange{0, 99}));
+  EXPECT_EQ(facts.bounds(sym("n")), (DimRange{0, 98}));
+  EXPECT_EQ(facts.simplify(floorDiv(sym("m"), 10)), floorDiv(sym("m"), 10));
+  EXPECT_EQ(facts.simplify(floorDiv(sym("n"), 100)), Dim(0));
+  EXPECT_TRUE(facts.proveLessEqual(sym("n"), sym("m")));
+}
+
 TEST_F(Kernel, IsFastEnoughForIndexArithmetic) {
   auto start = std::chrono::steady_clock::now();
   for (int n = 0; n < 1000; ++n) {
