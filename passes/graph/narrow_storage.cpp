@@ -214,7 +214,12 @@ private:
   void storeResults(RegionOp region) {
     Operation *yield = region.getBody().front().getTerminator();
     b.setInsertionPoint(yield);
-    bool saturates = hasHugeNumber(region.getBody().front());
+    // A sum with a saturated mask is past the range again. Reductions end that: a softmax gives ordinary
+    // numbers.
+    bool saturates = hasHugeNumber(region.getBody().front()) ||
+                     (region.getHero() != "reduce" && llvm::any_of(region.getOperands(), [&](Value operand) {
+                        return saturatedValues.contains(operand);
+                      }));
     SmallVector<Type> types(region.getResultTypes());
     SmallVector<Value> values(yield->getOperands());
     SmallVector<std::pair<int, bool>> copies; // (result, whether the wide one stays)
@@ -241,7 +246,10 @@ private:
     rebuilt.getBody().takeBody(region.getBody());
     size_t extra = region.getNumResults();
     DenseMap<int, Value> copyOf;
-    for (auto [i, staysWide] : copies) copyOf[i] = rebuilt.getResult(staysWide ? extra++ : i);
+    for (auto [i, staysWide] : copies) {
+      copyOf[i] = rebuilt.getResult(staysWide ? extra++ : i);
+      if (saturates) saturatedValues.insert(copyOf[i]);
+    }
     for (auto [i, result] : llvm::enumerate(region.getResults())) {
       Value same = rebuilt.getResult(i), copy = copyOf.lookup(i);
       result.replaceUsesWithIf(copy ? copy : same,
@@ -256,6 +264,7 @@ private:
   bool storesWeights;
   OpBuilder b;
   int casts = 0;
+  DenseSet<Value> saturatedValues;
 };
 
 struct NarrowStorage : impl::NarrowStorageBase<NarrowStorage> {
