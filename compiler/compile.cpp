@@ -1,6 +1,8 @@
 #include "compiler/compile.h"
 
 #include "compiler/codegen/ptx.h"
+#include "ir/interp/fold.h"
+#include "passes/graph/pipeline.h"
 #include "passes/lower/distribute.h"
 #include "passes/lower/to_llvm.h"
 #include "passes/plan/build_plan.h"
@@ -95,6 +97,16 @@ void lowerUnit(Unit &unit, const CompileRequest &request) {
 }
 
 } // namespace
+
+bool runGraphPasses(GraphModule &model, PassContext &context, std::string &error) {
+  context.weights = &model.weights;
+  interp::installFoldRunner(model.weights, *model.module);
+  PassManager manager(model.module->getContext(), ModuleOp::getOperationName());
+  graph::buildGraphPipeline(manager, context);
+  if (succeeded(manager.run(*model.module))) return true;
+  error = "internal error: a graph pass failed";
+  return false;
+}
 
 bool compileRegions(GraphModule &model, const CompileRequest &request, CompileResult &result,
                     std::string &error) {

@@ -3,6 +3,7 @@
 
 #include "compiler/artifact/artifact.h"
 #include "ir/graph/graph_module.h"
+#include "passes/options.h"
 
 #include <set>
 
@@ -27,6 +28,9 @@ struct CompileResult {
 
 /// Dialects and translations that a compile needs, loaded into the context.
 void prepareContext(mlir::MLIRContext &context);
+
+/// Runs the graph passes: afterwards the model consists of regions. On failure: false and a message.
+bool runGraphPasses(GraphModule &model, PassContext &context, std::string &error);
 
 /// Compiles a model whose main function consists of regions (see passes/graph). On failure: false and a
 /// message.
