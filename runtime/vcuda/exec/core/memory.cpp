@@ -29,7 +29,7 @@ struct Addresses {
   alignas(64) u64 at[32];
 };
 
-DLC_INLINE void computeAddresses(Warp &w, const Inst &i, Addresses &out) {
+void computeAddresses(Warp &w, const Inst &i, Addresses &out) {
   u64 offset = u64(i.imm);
   if (i.width2 == 8) {
     const u64 *a = slot<u64>(w, i.a);
@@ -87,7 +87,7 @@ DLC_INLINE bool areReady(Mask m, const u64 *at, u64 base, const u8 *state, bool 
 }
 
 /// Something in the record of writers speaks of another CTA of this launch, or of atomics.
-template <unsigned Bytes> DLC_INLINE bool touchedByOthers(Warp &w, Mask m, const u64 *at, u64 base) {
+template <unsigned Bytes> bool touchedByOthers(Warp &w, Mask m, const u64 *at, u64 base) {
   const Cta &c = *w.cta;
   u64 launch = c.writerTag >> 40, hit = 0;
   for (; m; m &= m - 1) {
@@ -201,7 +201,7 @@ DLC_INLINE void scatter(Warp &w, const Inst &i, Mask m, const u64 *at, u64 base,
 }
 
 /// What a store would write, lane by lane (for the check of conflicting writes).
-DLC_INLINE void storedData(Warp &w, const Inst &i, Mask m, unsigned element, u8 *out) {
+void storedData(Warp &w, const Inst &i, Mask m, unsigned element, u8 *out) {
   const u32 *src = w.cta->operands + i.aux;
   for (; m; m &= m - 1) {
     unsigned l = unsigned(__builtin_ctz(m));
@@ -212,7 +212,7 @@ DLC_INLINE void storedData(Warp &w, const Inst &i, Mask m, unsigned element, u8 
   }
 }
 
-DLC_INLINE void zeroLanes(Warp &w, const Inst &i, Mask m) {
+void zeroLanes(Warp &w, const Inst &i, Mask m) {
   for (unsigned k = 0; k < i.count; ++k) {
     u8 *reg = slot<u8>(w, w.cta->operands[i.aux + k]);
     for (Mask n = m; n; n &= n - 1) putRegister<8>(reg, unsigned(__builtin_ctz(n)), i.width, 0, false);
@@ -223,8 +223,7 @@ DLC_INLINE void zeroLanes(Warp &w, const Inst &i, Mask m) {
 // Global memory
 //===----------------------------------------------------------------------===//
 
-template <unsigned E, unsigned Bytes>
-DLC_INLINE void loadGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
+template <unsigned E, unsigned Bytes> void loadGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
   Cta &c = *w.cta;
   w.counters.globalBytesRead += u64(__builtin_popcount(m)) * Bytes;
   bool contiguous = isContiguous(m, at, Bytes);
@@ -238,7 +237,7 @@ DLC_INLINE void loadGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
   gather<E>(w, i, good, at, c.globalBase, c.globalBytes, contiguous && good == m);
 }
 
-template <unsigned E> DLC_INLINE void loadGlobal(Warp &w, const Inst &i, Mask m, const u64 *at) {
+template <unsigned E> void loadGlobal(Warp &w, const Inst &i, Mask m, const u64 *at) {
   switch (E * i.count) {
   case 1:
     return loadGlobalSized<E, 1>(w, i, m, at);
@@ -255,7 +254,7 @@ template <unsigned E> DLC_INLINE void loadGlobal(Warp &w, const Inst &i, Mask m,
 
 /// Sets state and the record of writers for what was written. Record: launch 24 bits, CTA 32, byte mask 4,
 /// flags 4 (1 = atomic).
-DLC_INLINE void markWritten(Warp &w, Mask m, const u64 *at, unsigned bytes, u64 flags) {
+void markWritten(Warp &w, Mask m, const u64 *at, unsigned bytes, u64 flags) {
   Cta &c = *w.cta;
   for (; m; m &= m - 1) {
     u64 off = at[__builtin_ctz(m)] - c.globalBase;
@@ -270,8 +269,7 @@ DLC_INLINE void markWritten(Warp &w, Mask m, const u64 *at, unsigned bytes, u64 
   }
 }
 
-template <unsigned E, unsigned Bytes>
-DLC_INLINE void storeGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
+template <unsigned E, unsigned Bytes> void storeGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
   Cta &c = *w.cta;
   w.counters.globalBytesWritten += u64(__builtin_popcount(m)) * Bytes;
   bool contiguous = isContiguous(m, at, Bytes);
@@ -303,7 +301,7 @@ DLC_INLINE void storeGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) 
   scatter<E>(w, i, good, at, c.globalBase, c.globalBytes, contiguous && good == m);
 }
 
-template <unsigned E> DLC_INLINE void storeGlobal(Warp &w, const Inst &i, Mask m, const u64 *at) {
+template <unsigned E> void storeGlobal(Warp &w, const Inst &i, Mask m, const u64 *at) {
   switch (E * i.count) {
   case 1:
     return storeGlobalSized<E, 1>(w, i, m, at);
@@ -322,7 +320,7 @@ template <unsigned E> DLC_INLINE void storeGlobal(Warp &w, const Inst &i, Mask m
 // Shared, local, parameter memory
 //===----------------------------------------------------------------------===//
 
-DLC_INLINE Mask sharedLanes(Warp &w, const Inst &i, Mask m, const u64 *at, unsigned bytes, Access access) {
+Mask sharedLanes(Warp &w, const Inst &i, Mask m, const u64 *at, unsigned bytes, Access access) {
   Cta &c = *w.cta;
   if (!c.checks && !c.counting && areInside(m, at, 0, c.sharedBytes, bytes)) return m;
   alignas(64) u32 offsets[32];
@@ -332,35 +330,35 @@ DLC_INLINE Mask sharedLanes(Warp &w, const Inst &i, Mask m, const u64 *at, unsig
   return good;
 }
 
-template <unsigned E> DLC_INLINE void loadShared(Warp &w, const Inst &i, Mask m, const u64 *at) {
+template <unsigned E> void loadShared(Warp &w, const Inst &i, Mask m, const u64 *at) {
   Mask good = sharedLanes(w, i, m, at, E * i.count, Access::Read);
   if (good != m) zeroLanes(w, i, m & ~good);
   gather<E>(w, i, good, at, 0, w.cta->shared, good == m && isContiguous(m, at, E * i.count));
 }
-template <unsigned E> DLC_INLINE void storeShared(Warp &w, const Inst &i, Mask m, const u64 *at) {
+template <unsigned E> void storeShared(Warp &w, const Inst &i, Mask m, const u64 *at) {
   Mask good = sharedLanes(w, i, m, at, E * i.count, Access::Write);
   scatter<E>(w, i, good, at, 0, w.cta->shared, good == m && isContiguous(m, at, E * i.count));
 }
 
 /// Lanes' own memory: lane l's byte `o` is at local + l * stride + o.
-DLC_INLINE Mask localLanes(Warp &w, const Inst &i, Mask m, u64 *at, unsigned bytes, Access access) {
+Mask localLanes(Warp &w, const Inst &i, Mask m, u64 *at, unsigned bytes, Access access) {
   Mask good = m;
   if (w.cta->checks || !areInside(m, at, 0, w.localStride, bytes))
     good = checkLocal(w, i, m, at, bytes, access);
   for (unsigned l = 0; l < 32; ++l) at[l] += u64(l) * w.localStride;
   return good;
 }
-template <unsigned E> DLC_INLINE void loadLocal(Warp &w, const Inst &i, Mask m, u64 *at) {
+template <unsigned E> void loadLocal(Warp &w, const Inst &i, Mask m, u64 *at) {
   Mask good = localLanes(w, i, m, at, E * i.count, Access::Read);
   if (good != m) zeroLanes(w, i, m & ~good);
   gather<E>(w, i, good, at, 0, w.local, false);
 }
-template <unsigned E> DLC_INLINE void storeLocal(Warp &w, const Inst &i, Mask m, u64 *at) {
+template <unsigned E> void storeLocal(Warp &w, const Inst &i, Mask m, u64 *at) {
   Mask good = localLanes(w, i, m, at, E * i.count, Access::Write);
   scatter<E>(w, i, good, at, 0, w.local, false);
 }
 
-template <unsigned E> DLC_INLINE void loadParam(Warp &w, const Inst &i, Mask m, const u64 *at) {
+template <unsigned E> void loadParam(Warp &w, const Inst &i, Mask m, const u64 *at) {
   Cta &c = *w.cta;
   unsigned bytes = E * i.count;
   Mask good = m;
