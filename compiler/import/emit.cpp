@@ -41,8 +41,7 @@ Value Emit::reshape(Value value, const Dims &target) {
   if (!(have == want)) {
     if (symbols.isEqual(have, want) == std::optional<bool>(false))
       throw Refusal{Code::E0305, "cannot reshape " + have.str() + " elements to " + want.str(), ""};
-    if (symbols.isEqual(have, want) != std::optional<bool>(true))
-      symbols.guardEqual(have, want, "element counts of a reshape");
+    symbols.unifyCounts(have, want, "element counts of a reshape");
   }
   return graph::reshape(b, loc, value, target);
 }

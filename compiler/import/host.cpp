@@ -46,13 +46,16 @@ static std::optional<bool> negated(std::optional<bool> value) {
   return value;
 }
 
-static std::optional<Dim> quotient(const Dim &a, const Dim &b, const Symbols &symbols) {
+static std::optional<Dim> quotient(const Dim &a, const Dim &b, Symbols &symbols) {
   if (b.isConstant(0)) return std::nullopt;
   auto x = a.constantValue(), y = b.constantValue();
   if (x && y) return *y == -1 ? Dim(0) - a : Dim(*x / *y);
   if (symbols.isAtLeast(a, 0) && symbols.isAtLeast(b, 1)) return floorDiv(a, b);
   if (auto exact = exactDivide(a, b); exact && symbols.isAtLeast(b, 1)) return exact;
-  return std::nullopt;
+  if (!symbols.isAtLeast(b, 1) || symbols.isAtMost(a, Dim(-1))) return std::nullopt;
+  // Exporters write floor division of sizes as Div: a negative size is refused at run time.
+  symbols.requireNonNegative(a, "a size that is divided");
+  return floorDiv(a, b);
 }
 
 static std::optional<Dim> power(const Dim &a, const Dim &b) {
@@ -63,7 +66,7 @@ static std::optional<Dim> power(const Dim &a, const Dim &b) {
   return result;
 }
 
-std::optional<Dim> evaluate(HostOp op, const Dim &a, const Dim &b, const Symbols &symbols) {
+std::optional<Dim> evaluate(HostOp op, const Dim &a, const Dim &b, Symbols &symbols) {
   switch (op) {
   case HostOp::Add:
     return symbols.simplify(a + b);

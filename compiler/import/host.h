@@ -33,7 +33,7 @@ bool isHostType(DataType type);
 bool fitsType(DataType type, const Dim &value);
 
 /// One element. Division truncates, Mod has the sign of the divisor.
-std::optional<Dim> evaluate(HostOp op, const Dim &a, const Dim &b, const Symbols &symbols);
+std::optional<Dim> evaluate(HostOp op, const Dim &a, const Dim &b, Symbols &symbols);
 
 /// Elementwise with numpy broadcasting; comparisons give bool. Float operands: the arithmetic ones, exactly
 /// rounded.

@@ -54,6 +54,11 @@ public:
   /// Makes two dims that must be equal one: returns it. Binds a symbol (throws Restart) or records a guard;
   /// throws Refusal when they can never be equal. `what` names the pair for messages.
   Dim unify(const Dim &a, const Dim &b, const std::string &what);
+  /// Makes `dim` >= 0: by a smaller range of its only symbol (throws Restart), else by a guard. Throws Refusal when it
+  /// is always negative.
+  void requireNonNegative(const Dim &dim, const std::string &what);
+  /// Element counts that must be equal: common factors are removed, then as unify, but no symbol is bound to another.
+  void unifyCounts(const Dim &a, const Dim &b, const std::string &what);
   /// A guard alone, no binding.
   void guardEqual(const Dim &a, const Dim &b, const std::string &what);
   /// The numpy broadcast of shapes, dims unified from the right.
@@ -72,10 +77,18 @@ public:
     std::string what;
   };
   const std::vector<Binding> &allBindings() const { return bindings; }
+  struct Narrowed {
+    SymbolRange range;
+    std::string what;
+  };
+  const std::map<std::string, Narrowed> &allNarrowed() const { return narrowed; }
 
 private:
   void bind(const std::string &symbol, const Dim &value, const std::string &what);
   Dim substituted(const Dim &dim) const;
+  SymbolRange rangeOf(const std::string &name) const;
+  /// Whether a == b follows from requirements that hold from now on: a == min(a, b), a == max(a, 0).
+  bool unifyExtremum(const Dim &a, const Dim &b, const std::string &what);
 
   std::map<std::string, SymbolRange> ranges;
   std::vector<Symbol> symbols;
@@ -83,6 +96,7 @@ private:
   std::set<std::string> taken;
   std::vector<Binding> bindings;
   std::map<std::string, Dim> bound;
+  std::map<std::string, Narrowed> narrowed;
   std::vector<Guard> guards;
   DimFacts facts;
 };
