@@ -102,8 +102,8 @@ static std::optional<GraphModule> rounds(import::ModelFile &file, const ImportOp
     for (const auto &binding : symbols.allBindings())
       found.report(Code::W0102, binding.symbol + " = " + binding.value.str() + " (" + binding.what + ")");
     for (const auto &[name, smaller] : symbols.allNarrowed())
-      found.report(Code::W0102, std::to_string(smaller.range.min) + " <= " + name + " <= " +
-                                    std::to_string(smaller.range.max) + " (" + smaller.what + ")");
+      found.report(Code::W0102, std::to_string(smaller.range.min) + " <= " + name +
+                                    " <= " + std::to_string(smaller.range.max) + " (" + smaller.what + ")");
     for (const auto &guard : symbols.allGuards())
       found.report(Code::W0102, guard.lhs.str() + " = " + guard.rhs.str() + " (" + guard.message + ")");
     for (const Diagnostic &d : found.all()) diagnostics.report(d.code, d.message, d.location, d.help);

@@ -76,14 +76,16 @@ void Symbols::bind(const std::string &symbol, const Dim &value, const std::strin
 void Symbols::requireNonNegative(const Dim &given, const std::string &what) {
   Dim dim = simplify(given);
   if (facts.proveNonNegative(dim)) return;
-  if (facts.proveLessEqual(dim, Dim(-1))) throw Refusal{Code::E0305, what + ": " + dim.str() + " is negative", ""};
+  if (facts.proveLessEqual(dim, Dim(-1)))
+    throw Refusal{Code::E0305, what + ": " + dim.str() + " is negative", ""};
   std::set<std::string> used = dim.symbols();
   if (used.size() == 1 && taken.count(*used.begin())) {
     const std::string &symbol = *used.begin();
     SymbolRange range = rangeOf(symbol);
     auto holdsAt = [&](int64_t value) { return dim.evaluate({{symbol, value}}).value_or(-1) >= 0; };
     auto accept = [&](SymbolRange smaller) {
-      smaller.min = ceilDiv(Dim(smaller.min), Dim(range.multiple)).constantValue().value_or(0) * range.multiple;
+      smaller.min =
+          ceilDiv(Dim(smaller.min), Dim(range.multiple)).constantValue().value_or(0) * range.multiple;
       smaller.max -= smaller.max % range.multiple;
       DimFacts proof;
       proof.declare(symbol, {smaller.min, smaller.max}, range.multiple);
@@ -100,8 +102,10 @@ void Symbols::requireNonNegative(const Dim &given, const std::string &what) {
     int64_t low = range.min, high = range.max;
     while (low < high) {
       int64_t middle = low + (high - low + 1) / 2;
-      if (holdsAt(middle)) low = middle;
-      else high = middle - 1;
+      if (holdsAt(middle))
+        low = middle;
+      else
+        high = middle - 1;
     }
     if (low < range.max && holdsAt(low)) accept({range.min, low, range.multiple});
   }

@@ -54,10 +54,11 @@ public:
   /// Makes two dims that must be equal one: returns it. Binds a symbol (throws Restart) or records a guard;
   /// throws Refusal when they can never be equal. `what` names the pair for messages.
   Dim unify(const Dim &a, const Dim &b, const std::string &what);
-  /// Makes `dim` >= 0: by a smaller range of its only symbol (throws Restart), else by a guard. Throws Refusal when it
-  /// is always negative.
+  /// Makes `dim` >= 0: by a smaller range of its only symbol (throws Restart), else by a guard. Throws
+  /// Refusal when it is always negative.
   void requireNonNegative(const Dim &dim, const std::string &what);
-  /// Element counts that must be equal: common factors are removed, then as unify, but no symbol is bound to another.
+  /// Element counts that must be equal: common factors are removed, then as unify, but no symbol is bound to
+  /// another.
   void unifyCounts(const Dim &a, const Dim &b, const std::string &what);
   /// A guard alone, no binding.
   void guardEqual(const Dim &a, const Dim &b, const std::string &what);

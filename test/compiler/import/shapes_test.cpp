@@ -1,0 +1,119 @@
+// Shape arithmetic: what exporters compute with Shape, Gather, Concat, ... ends in dims, not in ops.
+#include "test/compiler/import/models.h"
+
+#include <gtest/gtest.h>
+
+using namespace dlc;
+using namespace dlc::test;
+
+namespace {
+bool has(const Imported &result, const std::string &text) {
+  return result.text.find(text) != std::string::npos;
+}
+} // namespace
+
+TEST(ImportShapes, ShapeChainBecomesDims) {
+  Model m;
+  m.input("x", {"B", "S", "12"}).output("y", {"B", "T", "3", "4"});
+  m.node("Shape", {"x"}, {"shape"});
+  m.integers("zero", {0}, true);
+  m.integers("heads", {3, 4});
+  m.integers("axis", {0});
+  m.node("Gather", {"shape", "zero"}, {"batch"});
+  m.node("Unsqueeze", {"batch", "axis"}, {"batch1"});
+  m.integers("minus", {-1});
+  m.node("Concat", {"batch1", "minus", "heads"}, {"target"});
+  Model::integer(*m.graph().mutable_node(3), "axis", 0);
+  m.node("Reshape", {"x", "target"}, {"y"});
+  Imported result = import(m);
+  ASSERT_TRUE(result.ok) << result.diagnostics;
+  EXPECT_TRUE(has(result, "tensor<?x?x3x4xf32, #graph.dims<B, S, 3, 4>>")) << result.text;
+  EXPECT_FALSE(has(result, "concat"));
+  EXPECT_FALSE(has(result, "dim_value"));
+}
+
+TEST(ImportShapes, DimsAsDataAreDimValues) {
+  Model m;
+  m.input("x", {"B", "S"}).output("y", {"B", "S"});
+  m.node("Shape", {"x"}, {"shape"});
+  m.integers("one", {1}, true);
+  m.node("Gather", {"shape", "one"}, {"length"});
+  auto &cast = m.node("Cast", {"length"}, {"real"});
+  Model::integer(cast, "to", onnx::TensorProto::FLOAT);
+  m.node("Sqrt", {"real"}, {"root"});
+  m.node("Div", {"x", "root"}, {"y"});
+  Imported result = import(m);
+  ASSERT_TRUE(result.ok) << result.diagnostics;
+  EXPECT_TRUE(has(result, "graph.dim_value <S>")) << result.text;
+}
+
+TEST(ImportShapes, FreshSymbolsForUnnamedDims) {
+  Model m;
+  m.input("x", {"?", "-1", "?"}).output("y", {"a", "b", "c"});
+  m.node("Relu", {"x"}, {"y"});
+  Imported result = import(m);
+  ASSERT_TRUE(result.ok) << result.diagnostics;
+  for (const char *symbol : {"x_dim0", "x_dim1", "x_dim2"}) EXPECT_TRUE(has(result, symbol)) << result.text;
+  ImportOptions options;
+  options.dims["x_dim1"] = {5, 5, 1};
+  EXPECT_TRUE(has(import(m, options), "tensor<?x5x?xf32, #graph.dims<x_dim0, 5, x_dim2>>"));
+}
+
+TEST(ImportShapes, TableLengthRestrictsTheSymbol) {
+  // positions[0:S] of a table with 512 rows, added to x [S, 4]: S is at most 512
+  Model m;
+  m.input("x", {"S", "4"}).output("y", {"S", "4"});
+  m.floats("table", {512, 4});
+  m.integers("begin", {0});
+  m.node("Shape", {"x"}, {"shape"});
+  m.node("Slice", {"shape", "begin", "one"}, {"end"});
+  m.integers("one", {1});
+  m.node("Slice", {"table", "begin", "end", "begin"}, {"rows"});
+  m.node("Add", {"x", "rows"}, {"y"});
+  Imported result = import(m);
+  ASSERT_TRUE(result.ok) << result.diagnostics;
+  EXPECT_TRUE(has(result, "graph.symbol \"S\" min 1 max 512 multiple 1")) << result.text;
+  EXPECT_EQ(result.codes, "W0102");
+}
+
+TEST(ImportShapes, KnownConditionTakesItsBranch) {
+  Model m;
+  m.input("x", {"2"}).input("n", {}, onnx::TensorProto::INT64).output("y", {"2"});
+  m.integers("limit", {8}, true);
+  m.node("Greater", {"n", "limit"}, {"c"});
+  auto &node = m.node("If", {"c"}, {"y"});
+  for (const char *op : {"Relu", "Neg"}) {
+    auto *branch = node.add_attribute();
+    branch->set_name(std::string(op) == "Relu" ? "then_branch" : "else_branch");
+    branch->set_type(onnx::AttributeProto::GRAPH);
+    Model::node(*branch->mutable_g()->mutable_node(), op, {"x"}, {"z"});
+    Model::value(*branch->mutable_g()->add_output(), "z", {"2"});
+  }
+  ImportOptions options;
+  options.sets["n"] = "16";
+  Imported large = import(m, options);
+  ASSERT_TRUE(large.ok) << large.diagnostics;
+  EXPECT_TRUE(has(large, "arith.maximumf"));
+  EXPECT_TRUE(has(large, "graph.sets = {n = \"16\"}"));
+  options.sets["n"] = "1";
+  EXPECT_TRUE(has(import(m, options), "arith.negf"));
+}
+
+TEST(ImportShapes, LargeTensorsStayInTheFile) {
+  Model m;
+  m.input("x", {"64", "64"}).output("y", {"64", "64"});
+  m.floats("w", {64, 64});
+  m.node("MatMul", {"x", "w"}, {"y"});
+  mlir::MLIRContext context;
+  Diagnostics diagnostics("m.onnx");
+  std::shared_ptr<const llvm::MemoryBuffer> buffer =
+      llvm::MemoryBuffer::getMemBufferCopy(m.proto.SerializeAsString());
+  auto module = importOnnxBuffer(buffer, ".", {}, context, diagnostics);
+  ASSERT_TRUE(module.has_value());
+  const auto *entry = module->weights.find("w");
+  ASSERT_NE(entry, nullptr);
+  auto *span = std::get_if<WeightsTable::Span>(&entry->source);
+  ASSERT_NE(span, nullptr);
+  EXPECT_EQ(span->file.get(), buffer.get());
+  EXPECT_EQ(span->length, 64u * 64 * 4);
+}
