@@ -20,13 +20,18 @@ namespace dlc::schedule {
 
 namespace {
 
-/// The dims of a product, flattened, and which operand dims they come from.
+/// C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n]: the flattened dims of a dot or a convolution, and
+/// where elements lie.
 struct Product {
-  graph::DotOp dot;
+  Value lhs, rhs, result;
   Dim batch, m, n, k;
-  SmallVector<int64_t> lhsFree, rhsFree;
+  Dim lhsRun,
+      rhsRun; // extents of the innermost dims of m and n: rows that are neighbours in memory, if any are
   const tile::DotKind *kind;
   bool split; // three tf32 products for one of fp32
+  /// The coordinates of an operand's element; conditions under which it is not zero are added to `guards`.
+  std::function<Emitter::Coords(bool isLhs, Dim batch, Dim row, Dim k, SmallVector<Dim> &guards)> operandAt;
+  std::function<Emitter::Coords(Dim batch, Dim row, Dim column)> resultAt;
 };
 
 Dim productOf(ArrayRef<Dim> dims, ArrayRef<int64_t> which) {
@@ -43,23 +48,111 @@ SmallVector<int64_t> freeDims(size_t rank, ArrayRef<int64_t> batch, ArrayRef<int
   return free;
 }
 
-std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target) {
+// Writes the parts of a flat position into the coordinates of the dims it was flattened from.
+void scatter(Emitter::Coords &coords, ArrayRef<Dim> dims, ArrayRef<int64_t> which, const Dim &position) {
+  SmallVector<Dim> extents;
+  for (int64_t d : which) extents.push_back(dims[d]);
+  auto parts = delinearize(position, extents);
+  for (auto [d, part] : llvm::zip(which, parts)) coords[d] = part;
+}
+
+Product productOfDot(graph::DotOp dot) {
   Product p;
-  unsigned dots = 0;
+  p.lhs = dot.getLhs(), p.rhs = dot.getRhs(), p.result = dot.getResult();
+  SmallVector<Dim> lhs = graph::dimsOf(p.lhs), rhs = graph::dimsOf(p.rhs);
+  SmallVector<int64_t> lhsBatch(dot.getLhsBatch()), rhsBatch(dot.getRhsBatch()),
+      lhsContract(dot.getLhsContract()), rhsContract(dot.getRhsContract());
+  auto lhsFree = freeDims(lhs.size(), lhsBatch, lhsContract),
+       rhsFree = freeDims(rhs.size(), rhsBatch, rhsContract);
+  p.batch = productOf(lhs, lhsBatch), p.m = productOf(lhs, lhsFree), p.n = productOf(rhs, rhsFree);
+  p.k = productOf(lhs, lhsContract);
+  p.lhsRun = lhsFree.empty() ? Dim(1) : lhs[lhsFree.back()];
+  p.rhsRun = rhsFree.empty() ? Dim(1) : rhs[rhsFree.back()];
+  p.operandAt = [=](bool isLhs, Dim batch, Dim row, Dim k, SmallVector<Dim> &) {
+    ArrayRef<Dim> dims = isLhs ? lhs : rhs;
+    Emitter::Coords coords(dims.size());
+    scatter(coords, dims, isLhs ? lhsBatch : rhsBatch, batch);
+    scatter(coords, dims, isLhs ? lhsFree : rhsFree, row);
+    // Contracted dims pair up by position.
+    scatter(coords, dims, isLhs ? lhsContract : rhsContract, k);
+    return coords;
+  };
+  p.resultAt = [=](Dim batch, Dim row, Dim column) {
+    Emitter::Coords coords;
+    auto add = [&](ArrayRef<Dim> dims, ArrayRef<int64_t> which, const Dim &position) {
+      SmallVector<Dim> extents;
+      for (int64_t d : which) extents.push_back(dims[d]);
+      coords.append(delinearize(position, extents));
+    };
+    add(lhs, lhsBatch, batch);
+    add(lhs, lhsFree, row);
+    add(rhs, rhsFree, column);
+    return coords;
+  };
+  return p;
+}
+
+// A convolution as a product: m are a group's output channels, n the output positions of all images, k the
+// group's input channels and the taps, batch the groups. The input is read through the access map of its
+// windows, never materialised.
+Product productOfConv(graph::ConvOp conv) {
+  Product p;
+  p.lhs = conv.getFilter(), p.rhs = conv.getInput(), p.result = conv.getResult();
+  SmallVector<Dim> filter = graph::dimsOf(p.lhs), input = graph::dimsOf(p.rhs), out = graph::dimsOf(p.result);
+  SmallVector<int64_t> strides(conv.getStrides()), dilations(conv.getDilations());
+  SmallVector<Dim> low(conv.getLow().getDims());
+  p.batch = Dim(conv.getGroups());
+  p.m = *exactDivide(filter[0], p.batch);
+  SmallVector<Dim> positions{out[0]}, taps{filter[1]};
+  positions.append(out.begin() + 2, out.end());
+  taps.append(filter.begin() + 2, filter.end());
+  p.n = graph::elementCount(positions), p.k = graph::elementCount(taps);
+  p.lhsRun = p.m, p.rhsRun = positions.back();
+  Dim perGroup = p.m, channels = filter[1];
+  p.operandAt = [=](bool isLhs, Dim batch, Dim row, Dim k, SmallVector<Dim> &guards) {
+    auto tap = delinearize(k, taps);
+    Emitter::Coords coords;
+    if (isLhs) {
+      coords.push_back(batch * perGroup + row);
+      coords.append(tap.begin(), tap.end());
+      return coords;
+    }
+    auto at = delinearize(row, positions);
+    coords.push_back(at[0]);
+    coords.push_back(batch * channels + tap[0]);
+    for (size_t d = 0; d < strides.size(); ++d) {
+      Dim place = at[d + 1] * strides[d] + tap[d + 1] * dilations[d] - low[d];
+      guards.push_back(place);
+      guards.push_back(input[d + 2] - 1 - place);
+      coords.push_back(place);
+    }
+    return coords;
+  };
+  p.resultAt = [=](Dim batch, Dim row, Dim column) {
+    auto at = delinearize(column, positions);
+    Emitter::Coords coords{at[0], batch * perGroup + row};
+    coords.append(at.begin() + 1, at.end());
+    return coords;
+  };
+  return p;
+}
+
+std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target) {
+  Operation *hero = nullptr;
   bool fits = true;
   region.function().walk([&](Operation *op) {
-    if (isa<graph::ReduceOp, graph::ConvOp, graph::WindowOp>(op)) fits = false;
-    if (auto dot = dyn_cast<graph::DotOp>(op)) p.dot = dot, ++dots;
+    if (isa<graph::ReduceOp, graph::WindowOp>(op)) fits = false;
+    if (!isa<graph::DotOp, graph::ConvOp>(op)) return;
+    fits &= !hero;
+    hero = op;
   });
-  if (!fits || dots != 1) return std::nullopt;
-  SmallVector<Dim> lhs = graph::dimsOf(p.dot.getLhs()), rhs = graph::dimsOf(p.dot.getRhs());
-  p.lhsFree = freeDims(lhs.size(), p.dot.getLhsBatch(), p.dot.getLhsContract());
-  p.rhsFree = freeDims(rhs.size(), p.dot.getRhsBatch(), p.dot.getRhsContract());
-  p.batch = productOf(lhs, p.dot.getLhsBatch());
-  p.m = productOf(lhs, p.lhsFree), p.n = productOf(rhs, p.rhsFree),
-  p.k = productOf(lhs, p.dot.getLhsContract());
-  Type element = graph::elementTypeOf(p.dot.getLhs());
-  bool tf32 = p.dot.getPrecision() == "tf32";
+  if (!fits || !hero) return std::nullopt;
+  auto dot = dyn_cast<graph::DotOp>(hero);
+  Product p = dot ? productOfDot(dot) : productOfConv(cast<graph::ConvOp>(hero));
+  // Few channels of a group (depthwise) would leave the instruction's rows empty.
+  if (!dot && !region.facts.proveLessEqual(Dim(8), p.m)) return std::nullopt;
+  Type element = graph::elementTypeOf(p.lhs);
+  bool tf32 = (dot ? dot.getPrecision() : cast<graph::ConvOp>(hero).getPrecision()) == "tf32";
   p.split = element.isF32() && !tf32;
   // Three products on tensor cores against one on the FMA units.
   if (p.split && target.tf32TensorTflops < 3 * target.fp32Tflops) return std::nullopt;
@@ -175,37 +268,18 @@ private:
     return symbol;
   }
 
-  Emitter::Coords operandCoords(bool isLhs, const Dim &row, const Dim &k) {
-    Value operand = isLhs ? p.dot.getLhs() : p.dot.getRhs();
-    ArrayRef<int64_t> batchDims = isLhs ? p.dot.getLhsBatch() : p.dot.getRhsBatch();
-    ArrayRef<int64_t> contract = isLhs ? p.dot.getLhsContract() : p.dot.getRhsContract();
-    ArrayRef<int64_t> free = isLhs ? p.lhsFree : p.rhsFree;
-    SmallVector<Dim> dims = graph::dimsOf(operand);
-    Emitter::Coords coords(dims.size());
-    auto place = [&](ArrayRef<int64_t> which, const Dim &position) {
-      SmallVector<Dim> extents;
-      for (int64_t d : which) extents.push_back(dims[d]);
-      auto parts = delinearize(position, extents);
-      for (auto [d, part] : llvm::zip(which, parts)) coords[d] = part;
-    };
-    place(batchDims, batchAt);
-    place(free, row);
-    // Contracted dims pair up by position; their order is the lhs's.
-    place(contract, k);
-    return coords;
-  }
-
   /// Whether an operand's memory runs along its rows rather than along k, following movement to the load.
   bool runsAlongRows(bool isLhs) {
     Dim row = Dim::symbol("i0"), k = Dim::symbol("i1");
-    emitter.facts.declareIndex("i0", isLhs ? p.m : p.n);
+    emitter.facts.declareIndex("i0", isLhs ? p.lhsRun : p.rhsRun);
     emitter.facts.declareIndex("i1", p.k);
-    auto strides = emitter.stridesOf(isLhs ? p.dot.getLhs() : p.dot.getRhs(), operandCoords(isLhs, row, k));
+    SmallVector<Dim> guards;
+    auto strides = emitter.stridesOf(isLhs ? p.lhs : p.rhs, p.operandAt(isLhs, batchAt, row, k, guards));
     return strides && strides->first.isConstant(1) && !strides->second.isConstant(1);
   }
 
   Side makeSide(bool isLhs) {
-    Side side{isLhs ? p.dot.getLhs() : p.dot.getRhs(), isLhs};
+    Side side{isLhs ? p.lhs : p.rhs, isLhs};
     side.alongRows = runsAlongRows(isLhs);
     int64_t rows = isLhs ? tiling.m : tiling.n, size = p.kind->elementBits / 8;
     Type element = graph::elementTypeOf(side.value);
@@ -231,9 +305,13 @@ private:
     emitter.facts.declareIndex("i1", Dim(side.type.getColumns()));
     Dim row = tileRow + Dim::symbol(rowName), k = kt * tiling.k + Dim::symbol(kName);
     Space space{Layout::blocked({side.type.getRows(), side.type.getColumns()}, 1, tiling.warps()), {}};
-    for (const Dim &guard : {emitter.facts.simplify(limit - 1 - row), emitter.facts.simplify(p.k - 1 - k)})
-      if (!emitter.facts.proveNonNegative(guard)) space.guards.push_back(guard);
-    return emitter.copy(side.value, operandCoords(side.isLhs, row, k), space, side.buffer, stage);
+    SmallVector<Dim> guards{limit - 1 - row, p.k - 1 - k};
+    Emitter::Coords at = p.operandAt(side.isLhs, batchAt, row, k, guards);
+    for (const Dim &guard : guards) {
+      Dim simple = emitter.facts.simplify(guard);
+      if (!emitter.facts.proveNonNegative(simple)) space.guards.push_back(simple);
+    }
+    return emitter.copy(side.value, at, space, side.buffer, stage);
   }
 
   Value fragment(const Side &side, Value stage, int64_t step) {
@@ -355,20 +433,6 @@ private:
     return results[0];
   }
 
-  Emitter::Coords productCoords(const Dim &row, const Dim &column) const {
-    SmallVector<Dim> lhs = graph::dimsOf(p.dot.getLhs()), rhs = graph::dimsOf(p.dot.getRhs());
-    Emitter::Coords coords;
-    auto add = [&](ArrayRef<Dim> dims, ArrayRef<int64_t> which, const Dim &position) {
-      SmallVector<Dim> extents;
-      for (int64_t d : which) extents.push_back(dims[d]);
-      coords.append(delinearize(position, extents));
-    };
-    add(lhs, p.dot.getLhsBatch(), batchAt);
-    add(lhs, p.lhsFree, row);
-    add(rhs, p.rhsFree, column);
-    return coords;
-  }
-
   void emitResults(Value acc) {
     emitter.facts.declareIndex("i0", Dim(tiling.m));
     emitter.facts.declareIndex("i1", Dim(tiling.n));
@@ -376,8 +440,8 @@ private:
     Space space{tile::fragmentC(grid), {}};
     for (const Dim &guard : {emitter.facts.simplify(p.m - 1 - row), emitter.facts.simplify(p.n - 1 - column)})
       if (!emitter.facts.proveNonNegative(guard)) space.guards.push_back(guard);
-    Emitter::Coords at = productCoords(row, column);
-    Type element = graph::elementTypeOf(p.dot.getResult());
+    Emitter::Coords at = p.resultAt(batchAt, row, column);
+    Type element = graph::elementTypeOf(p.result);
     Value c = acc;
     if (!element.isF32()) {
       auto type = tile::tileType(space.layout, element);
@@ -385,12 +449,12 @@ private:
                           : arith::TruncFOp::create(b, emitter.location, type, acc);
     }
     for (Dim &coord : at) coord = emitter.facts.simplify(coord);
-    emitter.remember(p.dot.getResult(), at, {space.layout, {}}, c);
+    emitter.remember(p.result, at, {space.layout, {}}, c);
     func::FuncOp function = region.function();
     unsigned count = function.getNumResults();
     for (unsigned r = 0; r < count; ++r) {
       Value value = kernel.yielded(r);
-      auto coords = forwardCoords(value, p.dot.getResult(), at);
+      auto coords = forwardCoords(value, p.result, at);
       emitter.store(emitter.emit(value, *coords, space), kernel.resultMemory(r), *coords, space);
     }
   }
@@ -408,11 +472,11 @@ private:
 
 bool MatmulKernel::canEmit(const CanonicalRegion &region, Product p) {
   func::FuncOp function = region.function();
-  SmallVector<Dim> dims = graph::dimsOf(p.dot.getResult());
+  SmallVector<Dim> dims = graph::dimsOf(p.result);
   Emitter::Coords some(dims.size());
   for (size_t d = 0; d < dims.size(); ++d) some[d] = Dim::symbol("c" + std::to_string(d));
   for (Value value : function.getBody().front().getTerminator()->getOperands())
-    if (!forwardCoords(value, p.dot.getResult(), some)) return false;
+    if (!forwardCoords(value, p.result, some)) return false;
   return true;
 }
 
