@@ -138,7 +138,8 @@ def compare(case, way):
             return f"output {name} is {have.dtype} {have.shape}, expected {want.dtype} {want.shape}"
         wide = (lambda x: x.astype(np.float64)) if want.dtype.kind not in "biuc" else (lambda x: x)
         # The reference rounds every intermediate of a 16-bit model; dlc computes norms and softmax in fp32 and rounds once.
-        rtol = max(case.rtol, 2 * float(ml_dtypes.finfo(want.dtype).eps)) if want.dtype.itemsize == 2 and want.dtype.kind not in "iu" else case.rtol
+        is_narrow = want.dtype.itemsize == 2 and want.dtype.kind not in "iu"
+        rtol = max(case.rtol, 2 * float(ml_dtypes.finfo(want.dtype).eps)) if is_narrow else case.rtol
         if not np.allclose(wide(have), wide(want), rtol=rtol, atol=case.atol, equal_nan=True):
             return f"output {name} differs"
     return ""
