@@ -3,6 +3,7 @@
 
     numerics.py magika mobilenetv2 --precision as-is fp16
     numerics.py whisper_base_encoder --compile-only
+    numerics.py gpt2_decode --reference-only      # the interpreter in fp64 against onnxruntime, no compiler
 
 Per model and precision one row: exporter, ONNX nodes, regions, unique kernels, launches, compile s, run s, error.
 Bounds (measure.py): fp32 against onnxruntime's own error, fp16 against the interpreter with everything rounded to fp16.
@@ -42,7 +43,7 @@ class Bench:
         self.ort = Oracle(self.model.path)({**self.inputs, **self.model.baked_inputs()})
         self.ref64 = self.interpreted("f64")
         self.broken = []
-        self.hold("interpreter in fp64 against onnxruntime", reference_checks(self.ref64, self.ort))
+        self.reference = self.hold("interpreter in fp64 against onnxruntime", reference_checks(self.ref64, self.ort))
 
     def interpreted(self, floats):
         file = self.folder / f"{floats}.npz"
@@ -92,17 +93,23 @@ def main():
     p.add_argument("--precision", nargs="+", default=["as-is", "fp16"], choices=["as-is", "fp16"])
     p.add_argument("--size", default="default")
     p.add_argument("--compile-only", action="store_true", help="interpreter and compiler, nothing is run")
+    p.add_argument("--reference-only", action="store_true", help="the interpreter alone")
     args = p.parse_args()
-    print(HEADER)
     broken = []
+    if not args.reference_only:
+        print(HEADER)
     for name in args.names:
         bench = Bench(name, args.size)
+        broken += bench.broken
+        if args.reference_only:
+            print(f"{name:24}interpreter in fp64 against onnxruntime: {bench.reference}", flush=True)
+            continue
         rows = []
         for precision in args.precision:
             rows.append(bench.row(precision, args.compile_only))
             show(rows[-1])
         (bench.folder.parent / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
-        broken += bench.broken
+        broken += [line for line in bench.broken if line not in broken]
     for line in broken:
         print(line)
     return 1 if broken else 0
