@@ -118,10 +118,11 @@ class Session:
         raise Broken(f"the virtual GPU has findings\n{text.value.decode(errors='replace')}")
 
     def device(self):
-        """The name of the device."""
+        """The name of the device; a virtual one says so."""
         info = DeviceInfo()
         self.check(self.lib.dlc_context_device(self.context, ctypes.byref(info)))
-        return info.name.decode()
+        name = info.name.decode()
+        return f"the virtual GPU ({name})" if self.virtual else name
 
     def close(self):
         self.lib.dlc_context_destroy(self.context)
