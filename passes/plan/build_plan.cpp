@@ -59,6 +59,7 @@ public:
     main = module.lookupSymbol<func::FuncOp>("main");
     if (!main) return fail("the module has no function main");
     addSymbols();
+    addGuards();
     addInputs();
     for (Operation &op : main.getBody().front())
       if (!one(&op)) return std::nullopt;
@@ -81,6 +82,16 @@ private:
       findSource(symbol);
       if (!symbol.input.empty()) plan.symbols.push_back(std::move(symbol));
     }
+  }
+
+  // Dims that the import found must agree at run time.
+  void addGuards() {
+    auto guards = module->getAttrOfType<ArrayAttr>("graph.guards");
+    if (!guards) return;
+    for (auto guard : guards.getAsRange<DictionaryAttr>())
+      plan.guards.push_back({guard.getAs<graph::DimsAttr>("lhs").getDims()[0],
+                             guard.getAs<graph::DimsAttr>("rhs").getDims()[0],
+                             guard.getAs<StringAttr>("message").getValue().str()});
   }
 
   // The first input dim that is scale * symbol + offset gives its value.
