@@ -2,6 +2,7 @@
 """The official node tests of the pinned onnx package, through dlc's interpreter and as PTX on the virtual GPU.
 
     node_tests.py                       # both ways
+    node_tests.py --way interpreter --after-passes
     node_tests.py -k 'conv|pool' --way interpreter
 
 A test counts as refused when dlc says that it does not support what the model asks for (codes in REFUSALS); every other
@@ -102,7 +103,7 @@ def answer_file(case, way):
     return FOLDER / case.name / f"{way}.npz"
 
 
-def interpret_batch(cases):
+def interpret_batch(cases, options):
     """Interpret all cases in as few processes as crashes allow; sets each case's error, empty when it ran."""
     left = {str(c.model): c for c in cases}
     while left:
@@ -111,7 +112,7 @@ def interpret_batch(cases):
         with tempfile.NamedTemporaryFile("w", suffix=".json") as batch:
             json.dump(entries, batch)
             batch.flush()
-            done = subprocess.run([program("dlc"), "interpret", "--float=f32", "--batch", batch.name],
+            done = subprocess.run([program("dlc"), "interpret", "--float=f32", *options, "--batch", batch.name],
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         for line in lines:
@@ -157,14 +158,14 @@ def run_ptx(case):
         return str(e)
 
 
-def by_interpreter(cases):
+def by_interpreter(cases, options):
     """First as the models are; those that want values at compile time again with them baked in."""
-    interpret_batch(cases)
+    interpret_batch(cases, options)
     again = [c for c in cases if c.code() in WANTS_VALUE and c.bakeable()]
     for case in again:
         case.values = case.bakeable()
         case.write_inputs()
-    interpret_batch(again)
+    interpret_batch(again, options)
     return {c.name: c.error or compare(c, "interpreter") for c in cases if c.code() not in REFUSALS}
 
 
@@ -196,10 +197,11 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("-k", default="", metavar="REGEX", help="only tests whose name matches")
     p.add_argument("--way", choices=["interpreter", "both"], default="both")
+    p.add_argument("--after-passes", action="store_true", help="the interpreter gets what the graph passes made")
     p.add_argument("--show", type=int, default=40, help="failures to list")
     args = p.parse_args()
     cases = collect(args.k)
-    results = {"interpreter": by_interpreter(cases)}
+    results = {"interpreter": by_interpreter(cases, ["--after-passes"] if args.after_passes else [])}
     accepted = [c for c in cases if c.name in results["interpreter"]]
     if args.way == "both":
         results["ptx"] = by_ptx(accepted)

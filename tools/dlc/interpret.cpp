@@ -2,6 +2,7 @@
 #include "compiler/import/import.h"
 #include "ir/graph/graph.h"
 #include "ir/interp/fold.h"
+#include "passes/graph/pipeline.h"
 #include "tools/dlc/arrays.h"
 #include "tools/dlc/commands.h"
 
@@ -17,6 +18,8 @@ struct Arguments {
   std::string model, inputs, save, saveAll, batch;
   interp::FloatMode mode = interp::FloatMode::F32;
   std::vector<std::string> dims, sets;
+  bool afterPasses = false;
+  std::string precision = "as-is", disable;
 };
 
 /// One model with its inputs: what a run needs, and the diagnostics that it leaves.
@@ -34,12 +37,13 @@ public:
     std::optional<GraphModule> model = importOnnx(arguments.model, options, context, diagnostics);
     if (!model) return false;
     interp::installFoldRunner(model->weights, *model->module);
-    return interpret(*model);
+    return (!arguments.afterPasses || runPasses(*model)) && interpret(*model);
   }
 
   Diagnostics &reports() { return diagnostics; }
 
 private:
+  bool runPasses(GraphModule &model);
   bool interpret(GraphModule &model);
   bool readInputs(mlir::func::FuncOp main, std::vector<interp::Tensor> &inputs);
   bool guardsHold(mlir::ModuleOp module, const std::map<std::string, int64_t> &symbols);
@@ -52,6 +56,25 @@ private:
   npz::Arrays kept;
   std::map<std::string, int> keptNames;
 };
+
+bool Run::runPasses(GraphModule &model) {
+  PassContext passes;
+  std::string error;
+  std::optional<Precision> precision = parsePrecision(arguments.precision);
+  if (!precision) error = "no precision is called '" + arguments.precision + "'";
+  if (!precision || !passes.options.disable(arguments.disable, error)) {
+    diagnostics.report(Code::E0503, error);
+    return false;
+  }
+  passes.options.precision = *precision;
+  passes.options.target = findTarget("a100");
+  passes.weights = &model.weights;
+  mlir::PassManager manager(model.module->getContext(), mlir::ModuleOp::getOperationName());
+  graph::buildGraphPipeline(manager, passes);
+  if (succeeded(manager.run(*model.module))) return true;
+  diagnostics.report(Code::E0999, "a graph pass failed");
+  return false;
+}
 
 bool Run::interpret(GraphModule &model) {
   auto main = model.module->lookupSymbol<mlir::func::FuncOp>("main");
@@ -196,6 +219,12 @@ void addInterpret(CLI::App &app, Action &action) {
       ->transform(CLI::CheckedTransformer(modes));
   command->add_option("--dim", arguments->dims, "NAME=lo..hi[:multiple] or NAME=value")->take_all();
   command->add_option("--set", arguments->sets, "bake in an input: NAME=VALUE")->take_all();
+  command->add_flag("--after-passes", arguments->afterPasses,
+                    "run the graph passes first: what would be compiled");
+  command->add_option("--precision", arguments->precision,
+                      "of --after-passes: as-is, fp32, tf32, fp16 or bf16");
+  command->add_option("--disable", arguments->disable,
+                      "passes and fusion kinds that --after-passes leaves out");
   auto *batch =
       command->add_option("--batch", arguments->batch, "JSON list of runs; one JSON line each on stdout");
   batch->excludes(model);

@@ -44,7 +44,7 @@ def run(model, inputs, *options):
 
 def refused(expected, *args):
     done = dlc(*args)
-    assert done.returncode == 1 and expected in done.stderr and "  help: " in done.stderr, (done.returncode, done.stderr)
+    assert done.returncode == 1 and expected in done.stderr and "  help: " in done.stderr, done
 
 
 # Every type of a file: Identity keeps it.
@@ -78,6 +78,11 @@ power = save_model("power", [helper.make_node("Pow", ["x", "p"], ["y"])],
 x = np.array([3, 4], np.float32)
 assert run(power, {"x": x}, "--set", "p=2", "--dim", "N=2")["y"].tolist() == [9, 16]
 
+# After the graph passes the model computes the same.
+ninth = np.float32([1 / 9])
+exact = ninth + one + one
+assert run(add, {"x": ninth}, "--after-passes")["y"] == exact
+
 # What does not fit is refused in words.
 np.savez(FOLDER / "wrong.npz", x=np.ones((2, 2), np.float32), p=np.int32(1))
 refused("error[E0602]", power, "--inputs", FOLDER / "wrong.npz")
@@ -88,6 +93,7 @@ refused("input 'p' is not in the inputs file", power, "--inputs", FOLDER / "wron
 refused("error[E0601]", power, "--inputs", FOLDER / "missing.npz")
 refused("error[E0101]", FOLDER / "missing.onnx")
 refused("error[E0502]", power, "--set", "p=two")
+refused("error[E0503]", power, "--inputs", FOLDER / "in.npz", "--set", "p=2", "--after-passes", "--disable", "no-pass")
 refused("error[E0603]", power, "--inputs", FOLDER / "in.npz", "--set", "p=2", "--save", FOLDER / "none" / "out.npz")
 
 # A batch goes on after an entry that fails.
