@@ -175,6 +175,7 @@ struct DeviceLimits {
   uint32_t maxThreadsPerSm = 2048;
 };
 
+/// Full is accepted and checks what Fast does.
 enum class Checks { Off, Fast, Full };
 
 /// In which order warps of a CTA and CTAs of a grid run.
