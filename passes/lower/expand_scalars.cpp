@@ -124,6 +124,21 @@ void totalArithmetic(ModuleOp module) {
         .Case([](math::ExpOp op) { expandExp(op); });
 }
 
+// What the backend cannot select would end the process: it is refused here.
+LogicalResult rejectUnknown(ModuleOp module) {
+  auto result = module.walk([](Operation *op) {
+    if (!isa<math::MathDialect>(op->getDialect()) ||
+        isa<math::FmaOp, math::AbsFOp, math::AbsIOp, math::CeilOp, math::FloorOp, math::RoundEvenOp,
+            math::TruncOp, math::SqrtOp, math::RsqrtOp, math::CopySignOp, math::IsNaNOp, math::IsInfOp,
+            math::IsFiniteOp, math::CountLeadingZerosOp, math::CountTrailingZerosOp, math::CtPopOp>(op))
+      return WalkResult::advance();
+    if (isa<math::Exp2Op>(op) && op->getResult(0).getType().isF32()) return WalkResult::advance();
+    op->emitError() << "has no code for " << op->getResult(0).getType() << " in kernels";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
 } // namespace
 
 LogicalResult expandScalars(ModuleOp module) {
@@ -136,7 +151,6 @@ LogicalResult expandScalars(ModuleOp module) {
     arith::populateCeilFloorDivExpandOpsPatterns(patterns);
     if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
   }
-  totalArithmetic(module);
   RewritePatternSet patterns(module.getContext());
   math::populateExpansionPatterns(
       patterns, {"sinh", "cosh", "tan", "tanh", "asinh", "acosh", "atanh", "powf", "fpowi", "round", "ctlz"});
@@ -154,11 +168,10 @@ LogicalResult expandScalars(ModuleOp module) {
       },
       2);
   if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
-  // Expansions are made of further exponentials.
-  SmallVector<math::ExpOp> exponentials;
-  module.walk([&](math::ExpOp op) { exponentials.push_back(op); });
-  for (math::ExpOp op : exponentials) expandExp(op);
-  return success();
+  // Expansions are made of further exponentials and logarithms, conversions and shifts.
+  expandDouble(module);
+  totalArithmetic(module);
+  return rejectUnknown(module);
 }
 
 } // namespace dlc::lower

@@ -114,10 +114,11 @@ private:
     return name ? name.getValue().str() : "arg" + std::to_string(argument.getArgNumber());
   }
 
-  std::string portType(DictionaryAttr attributes, Type element) {
-    if (attributes)
-      if (auto type = attributes.getAs<StringAttr>("graph.dtype")) return type.getValue().str();
-    return dtypeName(element);
+  // Integers are signless in the IR; the model's sign stands on arguments and results.
+  static std::string portType(DictionaryAttr attributes, Type element) {
+    std::string name = dtypeName(element);
+    if (attributes && attributes.contains("graph.unsigned") && name[0] == 'i') name[0] = 'u';
+    return name;
   }
 
   std::string uniqueName(std::string name) {
