@@ -30,11 +30,13 @@ namespace dlc::graph {
 
 namespace {
 
-/// Whether a value depends on constants only.
-bool isConstant(Value value) {
+/// Whether a value depends on constants only, through few enough ops to be a parameter's arithmetic.
+bool isConstant(Value value, int depth = 12) {
   Operation *op = value.getDefiningOp();
   if (!op || isa<DimValueOp, RegionOp>(op)) return false;
-  return isa<ConstantOp, FillOp, IotaOp>(op) || llvm::all_of(op->getOperands(), isConstant);
+  if (isa<ConstantOp, FillOp, IotaOp>(op)) return true;
+  return depth > 0 &&
+         llvm::all_of(op->getOperands(), [&](Value operand) { return isConstant(operand, depth - 1); });
 }
 
 /// The vector c of a value broadcast(c, [dim]), looking through dims of size 1; null for anything else.

@@ -101,51 +101,47 @@ void ClusterGraph::merge(int into, int from) {
   }
 }
 
-bool ClusterGraph::wouldCycle(int cluster, int node) const {
-  std::vector<int> group = {node};
-  for (auto [member, space] : clusters[cluster].members) group.push_back(member);
-  return pathLeavesAndReturns([&](int n) { return n == node || clusters[cluster].contains(n); }, group);
-}
+bool ClusterGraph::wouldCycle(int cluster, int node) const { return pathLeavesAndReturns({cluster}, node); }
 
-bool ClusterGraph::wouldCycleMerged(int a, int b) const {
-  std::vector<int> group;
-  for (int cluster : {a, b})
-    for (auto [member, space] : clusters[cluster].members) group.push_back(member);
-  return pathLeavesAndReturns([&](int n) { return clusters[a].contains(n) || clusters[b].contains(n); },
-                              group);
-}
+bool ClusterGraph::wouldCycleMerged(int a, int b) const { return pathLeavesAndReturns({a, b}, std::nullopt); }
 
-/// Whether some result of the group leads, through ops or clusters outside, back into it.
-bool ClusterGraph::pathLeavesAndReturns(llvm::function_ref<bool(int)> inGroup,
-                                        const std::vector<int> &group) const {
+/// Whether some result of the group (clusters, and a free node that joins them) leads through others back
+/// into it. A repeated node is part of each of its clusters, and gives nothing to the outside.
+bool ClusterGraph::pathLeavesAndReturns(ArrayRef<int> group, std::optional<int> joining) const {
   std::vector<bool> seenNode(ops.size()), seenCluster(clusters.size());
-  std::vector<int> stack;
-  auto leave = [&](int member, llvm::function_ref<bool(int)> inside) {
-    for (int user : usersOf[member])
-      if (!inside(user)) stack.push_back(user);
+  std::vector<int> nodes, units; // free nodes and clusters that are reached and not yet followed
+  bool returned = false;
+  auto reach = [&](int user, ArrayRef<int> from, bool fromGroup) {
+    if (membership[user].empty()) {
+      bool isGroup = user == joining;
+      returned |= isGroup && !fromGroup;
+      if (!isGroup && !seenNode[user]) seenNode[user] = true, nodes.push_back(user);
+    }
+    for (int cluster : membership[user]) {
+      if (llvm::is_contained(from, cluster)) continue; // inside
+      returned |= llvm::is_contained(group, cluster);
+      if (!seenCluster[cluster]) seenCluster[cluster] = true, units.push_back(cluster);
+    }
   };
-  for (int member : group)
-    if (membership[member].size() <= 1) leave(member, inGroup);
-  while (!stack.empty()) {
-    int at = stack.back();
-    stack.pop_back();
-    if (inGroup(at) && membership[at].size() <= 1) return true;
-    if (seenNode[at]) continue;
-    seenNode[at] = true;
-    if (membership[at].empty()) leave(at, [](int) { return false; });
-    // Reaching one member of a cluster is reaching all that it gives.
-    for (int cluster : membership[at]) {
-      if (seenCluster[cluster]) continue;
-      seenCluster[cluster] = true;
-      const Cluster &other = clusters[cluster];
-      if (llvm::any_of(other.members,
-                       [&](auto m) { return inGroup(m.first) && membership[m.first].size() <= 1; }))
-        return true;
-      for (auto [member, space] : other.members)
-        if (membership[member].size() <= 1) leave(member, [&](int user) { return other.contains(user); });
+  auto leave = [&](int member, ArrayRef<int> from, bool fromGroup) {
+    if (membership[member].size() > 1) return;
+    for (int user : usersOf[member]) reach(user, from, fromGroup);
+  };
+  for (int cluster : group)
+    for (auto [member, space] : clusters[cluster].members) leave(member, group, true);
+  if (joining) leave(*joining, group, true);
+  while (!returned && !(nodes.empty() && units.empty())) {
+    if (!nodes.empty()) {
+      int node = nodes.back();
+      nodes.pop_back();
+      leave(node, {}, false);
+    } else {
+      int cluster = units.back();
+      units.pop_back();
+      for (auto [member, space] : clusters[cluster].members) leave(member, {cluster}, false);
     }
   }
-  return false;
+  return returned;
 }
 
 bool ClusterGraph::isOutput(int cluster, int node) const {

@@ -93,7 +93,7 @@ public:
   std::vector<int> order() const;
 
 private:
-  bool pathLeavesAndReturns(llvm::function_ref<bool(int)> inGroup, const std::vector<int> &group) const;
+  bool pathLeavesAndReturns(llvm::ArrayRef<int> group, std::optional<int> joining) const;
 
   std::vector<mlir::Operation *> ops;
   llvm::DenseMap<mlir::Operation *, int> nodeOf;
