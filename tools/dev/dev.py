@@ -1,8 +1,9 @@
-"""./dev: set up, build, test, format and lint the project. Standard library only."""
+"""./dev: set up, build, test, show, format and lint the project. Standard library only."""
 import argparse
 import sys
 
 import build
+import demo
 import lint
 import setup
 import testing
@@ -21,6 +22,9 @@ def arguments():
     t.add_argument("--all", action="store_true", help="the long ones, too")
     t.add_argument("--no-sanitizers", action="store_true", help="release build only")
     t.add_argument("-R", dest="names", default="", metavar="REGEX", help="only tests whose name matches")
+    d = jobs.add_parser("demo", help="compile trained models and run them on the virtual GPU")
+    d.add_argument("names", nargs="*", metavar="MODEL", help=", ".join(demo.NAMES))
+    d.add_argument("--device", default="vcuda", choices=["vcuda", "cuda", "auto"])
     f = jobs.add_parser("format", help="format C++ sources")
     f.add_argument("--check", action="store_true", help="change nothing, exit 1 if a file would change")
     n = jobs.add_parser("lint", help="clang-tidy over C++ sources, a syntax check over scripts")
@@ -38,6 +42,8 @@ def main():
         build.build(args.preset, args.targets, args.jobs)
     elif args.job == "test":
         return testing.test(args.all, args.names, not args.no_sanitizers)
+    elif args.job == "demo":
+        return demo.demo(args.names, args.device)
     elif args.job == "format":
         return lint.format_sources(args.check)
     elif args.job == "lint":
