@@ -122,6 +122,9 @@ TEST_F(ContextTest, EnqueueAllocatesAndEvaluatesNothing) {
   EXPECT_EQ(dlc_context_enqueue(made.context, nullptr, &input, 1, &output, 1), DLC_ERROR_INVALID_ARGUMENT);
   EXPECT_STREQ(dlc_last_error(), "input 'x' is not dense row-major");
   input.strides = nullptr;
+  input.dtype = 77;
+  EXPECT_EQ(dlc_context_enqueue(made.context, nullptr, &input, 1, &output, 1), DLC_ERROR_INVALID_ARGUMENT);
+  EXPECT_STREQ(dlc_last_error(), "input 'x' is of no dtype; the model has f32");
   input.dtype = DLC_F16;
   EXPECT_EQ(dlc_context_enqueue(made.context, nullptr, &input, 1, &output, 1), DLC_ERROR_INVALID_ARGUMENT);
   EXPECT_STREQ(dlc_last_error(), "input 'x' is f16; the model has f32");

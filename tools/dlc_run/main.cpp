@@ -105,7 +105,7 @@ static void measure(Session &session, Json &report) {
 static Json describeRun(Session &session) {
   const rt::Plan &plan = session.plan();
   const rt::BoundPlan &bound = session.context->plan();
-  Json dims = Json::object(), steps = Json::object();
+  Json dims = Json::object();
   for (size_t i = 0; i < plan.symbols.size(); ++i)
     dims[plan.symbols[i].name.c_str()] = bound.slots[plan.symbolSlot(i)];
   return {{"dims", dims},

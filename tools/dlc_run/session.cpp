@@ -73,7 +73,6 @@ std::string Session::deviceText() const {
 
 std::vector<HostTensor> Session::run(std::vector<HostTensor> &inputs) {
   std::vector<dlc_tensor> in, out;
-  std::vector<dlc_dim> dims;
   for (HostTensor &tensor : inputs) in.push_back(tensor.get());
   std::vector<int64_t> choices(rt::choiceCount(plan()));
   rt::choicesFromShapes(

@@ -4,12 +4,12 @@
  * - Errors are statuses; nothing throws or aborts. dlc_last_error() and dlc_last_help() describe the calling
  *   thread's last failure. Out-parameters are written on success only, unless it is said otherwise.
  * - Files and plans are untrusted: whatever their bytes, a call returns a status.
- * - Option structs start with their size and are filled by their *_init function; later versions append
- * fields.
+ * - Option structs start with their size and are filled by their *_init function; later versions
+ *   append fields.
  * - A module is immutable and may be used by any number of threads at once. A context is used by one thread
- * at a time. Strings returned by a module live as long as the module.
+ *   at a time. Strings returned by a module live as long as the module.
  * - The runtime opens the CUDA driver when the first context is created, never before. There is no other
- * device that it falls back to.
+ *   device that it falls back to.
  */
 #ifndef DLC_RUNTIME_H
 #define DLC_RUNTIME_H
@@ -27,8 +27,7 @@
 extern "C" {
 #endif
 
-/* ---- Statuses --------------------------------------------------------------------------------------------
- */
+/* ---- Statuses ---------------------------------------------------------------------------------- */
 
 typedef enum dlc_status {
   DLC_OK = 0,
@@ -61,10 +60,11 @@ DLC_API const char *dlc_last_help(void);
 /* Version of the library, "0.1.0". */
 DLC_API const char *dlc_version(void);
 
-/* ---- Tensors ---------------------------------------------------------------------------------------------
- */
+/* ---- Tensors ----------------------------------------------------------------------------------- */
 
-typedef enum dlc_dtype {
+/* Plain integers, so that any value of a caller can be looked at and refused. */
+typedef int32_t dlc_dtype;
+enum {
   DLC_F32 = 0,
   DLC_F16,
   DLC_BF16,
@@ -80,17 +80,18 @@ typedef enum dlc_dtype {
   DLC_BOOL,
   DLC_F8E4M3FN,
   DLC_F8E5M2
-} dlc_dtype;
+};
 
 /* Bytes of an element; 0 for a number that is no dtype. */
 DLC_API size_t dlc_dtype_size(dlc_dtype dtype);
 /* "f32" etc., the names of the plan; "?" for a number that is no dtype. */
 DLC_API const char *dlc_dtype_name(dlc_dtype dtype);
 
-typedef enum dlc_memory_kind {
+typedef int32_t dlc_memory_kind;
+enum {
   DLC_HOST = 0,  /* ordinary memory of the process */
   DLC_DEVICE = 1 /* memory of the context's device; `data` is the CUdeviceptr */
-} dlc_memory_kind;
+};
 
 /* A tensor of the caller. Row-major: `strides` (in elements) is NULL or says just that. */
 typedef struct dlc_tensor {
@@ -102,8 +103,7 @@ typedef struct dlc_tensor {
   const int64_t *strides;
 } dlc_tensor;
 
-/* ---- Callbacks -------------------------------------------------------------------------------------------
- */
+/* ---- Callbacks --------------------------------------------------------------------------------- */
 
 typedef enum dlc_log_level { DLC_LOG_INFO = 0, DLC_LOG_WARNING = 1 } dlc_log_level;
 
@@ -128,8 +128,7 @@ typedef struct dlc_device_allocator {
   void (*deallocate)(void *user, uint64_t address, uint64_t bytes);
 } dlc_device_allocator;
 
-/* ---- Modules ---------------------------------------------------------------------------------------------
- */
+/* ---- Modules ----------------------------------------------------------------------------------- */
 
 typedef struct dlc_module dlc_module;
 
@@ -221,8 +220,7 @@ typedef struct dlc_memory_info {
 DLC_API dlc_status dlc_module_memory(const dlc_module *module, const dlc_dim *dims, size_t dim_count,
                                      dlc_memory_info *info);
 
-/* ---- Contexts --------------------------------------------------------------------------------------------
- */
+/* ---- Contexts ---------------------------------------------------------------------------------- */
 
 typedef struct dlc_context dlc_context;
 
