@@ -398,8 +398,13 @@ TEST_F(DriverTest, ChecksLaunches) {
   EXPECT_EQ(
       cu.cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, reinterpret_cast<Handle>(uintptr_t(99)), args, nullptr),
       invalidHandle);
-  EXPECT_EQ(cu.cuLaunchCooperativeKernel(f, 108, 1, 1, 1024, 1, 1, 0, nullptr, args), 0);
-  EXPECT_EQ(cu.cuLaunchCooperativeKernel(f, 108 * 3, 1, 1, 1024, 1, 1, 0, nullptr, args),
+  // As many CTAs as are resident at once; with n = 0 they touch nothing that others touch.
+  int n = 0;
+  float scale = 1;
+  void *nothing[] = {&n, &scale, &p, &p};
+  Handle saxpy = function("saxpy");
+  EXPECT_EQ(cu.cuLaunchCooperativeKernel(saxpy, 108, 1, 1, 1024, 1, 1, 0, nullptr, nothing), 0);
+  EXPECT_EQ(cu.cuLaunchCooperativeKernel(saxpy, 108 * 3, 1, 1, 1024, 1, 1, 0, nullptr, nothing),
             cooperativeTooLarge);
   EXPECT_EQ(cu.cuCtxSynchronize(), 0);
 }
