@@ -68,7 +68,10 @@ static int allocateDevice(void *user, uint64_t bytes, uint64_t alignment, uint64
   (void)user, (void)alignment; /* the driver aligns to 256 */
   Address found = 0;
   int result = cuMemAlloc(&found, bytes);
-  if (result == 0) ++deviceBlocks, *address = found;
+  if (result == 0) {
+    ++deviceBlocks;
+    *address = found;
+  }
   return result;
 }
 static void freeDevice(void *user, uint64_t address, uint64_t bytes) {
