@@ -30,7 +30,8 @@ double roundTo(DataType type, double value) {
 
 llvm::SmallVector<int64_t> stridesOf(const Dims &dims) {
   llvm::SmallVector<int64_t> strides(dims.size(), 1);
-  for (size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * *dims[i].constantValue();
+  for (size_t i = dims.size(); i-- > 1;)
+    strides[i - 1] = static_cast<int64_t>(uint64_t(strides[i]) * uint64_t(*dims[i].constantValue()));
   return strides;
 }
 

@@ -50,7 +50,7 @@ std::optional<Tensor> hostMove(const Node &node, const Tensor &from, const Dims 
 std::optional<Tensor> hostReshape(const Node &node, const Tensor &from, const Dims &dims);
 std::optional<Tensor> hostConcat(const Node &node, llvm::ArrayRef<Tensor> parts, int64_t axis);
 
-/// Row-major strides of static dims.
+/// Row-major strides of static dims; meaningless where the element count leaves int64.
 llvm::SmallVector<int64_t> stridesOf(const Dims &dims);
 /// `value` rounded to a float type.
 double roundTo(DataType type, double value);

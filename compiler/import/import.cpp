@@ -85,12 +85,13 @@ std::optional<GraphModule> importOnnx(const std::string &path, const ImportOptio
   return importOnnxBuffer(std::move(buffer), folder, options, context, diagnostics, report);
 }
 
-/// The rounds. A binding removes a symbol, so there are at most as many rounds as symbols.
+/// The rounds: each one binds a symbol or makes a range smaller.
+constexpr int maxRounds = 500;
 static std::optional<GraphModule> rounds(import::ModelFile &file, const ImportOptions &options,
                                          mlir::MLIRContext &context, Diagnostics &diagnostics,
                                          ImportReport &report) {
   import::Symbols symbols(options.dims);
-  for (;;) {
+  for (int round = 0;; ++round) {
     Diagnostics found(diagnostics.fileName());
     report = ImportReport();
     symbols.startRound();
@@ -98,7 +99,12 @@ static std::optional<GraphModule> rounds(import::ModelFile &file, const ImportOp
     std::optional<GraphModule> result;
     try {
       result = importer.run();
-    } catch (const import::Restart &) { continue; }
+    } catch (const import::Restart &) {
+      if (round < maxRounds) continue;
+      diagnostics.report(Code::E0105,
+                         "more than " + std::to_string(maxRounds) + " dims have to be bound to others");
+      return std::nullopt;
+    }
     for (const auto &binding : symbols.allBindings())
       found.report(Code::W0102, binding.symbol + " = " + binding.value.str() + " (" + binding.what + ")");
     for (const auto &[name, smaller] : symbols.allNarrowed())

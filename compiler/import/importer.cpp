@@ -170,6 +170,12 @@ void Importer::importOperator(Node &node) {
   if (row.minInputs > 0 && !contains(row.types, node.type(0)))
     node.fail(Code::E0303, "input 0 cannot be " + typeName(node.type(0)));
   row.import(node);
+  for (const Tensor &result : node.results)
+    for (const Dim &dim : result.isUnknown() ? Dims() : result.dims()) {
+      auto size = dim.constantValue();
+      if (dim.isUndefined() || (size && *size < 0))
+        node.fail(Code::E0305, "a dim of the result is negative or too large");
+    }
   if (std::string name = node.unusedAttr(); !name.empty())
     node.fail(Code::E0304, "attribute `" + name + "` does not exist at opset " + std::to_string(node.opset));
   for (size_t i = node.results.size(); i < static_cast<size_t>(node.proto.output_size()); ++i)

@@ -155,6 +155,7 @@ Tensor Importer::bakedInput(const onnx::ValueInfoProto &input, DataType type, co
   int64_t open = -1, known = 1;
   for (const auto &dim : declared.shape().dim()) {
     int64_t size = dim.has_dim_value() && dim.dim_value() >= 0 ? dim.dim_value() : -1;
+    if (size > maxHostElements || known > maxHostElements) wrong("the input is too large to be baked in");
     if (size < 0 && open >= 0) size = 1;
     if (size < 0)
       open = static_cast<int64_t>(dims.size());

@@ -42,7 +42,8 @@ bool Tensor::hasStaticDims() const {
 
 int64_t Tensor::elementCount() const {
   int64_t count = 1;
-  for (const Dim &dim : state->dims) count *= *dim.constantValue();
+  for (const Dim &dim : state->dims)
+    if (__builtin_mul_overflow(count, *dim.constantValue(), &count)) return INT64_MAX;
   return count;
 }
 

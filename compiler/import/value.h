@@ -53,7 +53,7 @@ public:
   const Dims &dims() const { return state->dims; }
   int64_t rank() const { return static_cast<int64_t>(state->dims.size()); }
   bool hasStaticDims() const;
-  /// Elements; precondition: hasStaticDims().
+  /// Elements, INT64_MAX when there are more; precondition: hasStaticDims().
   int64_t elementCount() const;
 
   struct State {

@@ -96,16 +96,17 @@ void range(Node &n) {
     ends[i] = host->ints[0];
   }
   auto delta = ends[2].constantValue();
-  if (!delta || *delta == 0) n.fail(Code::E0306, "the delta must be a constant other than 0");
+  if (!delta || *delta == 0 || *delta == INT64_MIN)
+    n.fail(Code::E0306, "the delta must be a constant other than 0");
   Dim span = *delta > 0 ? ends[1] - ends[0] : ends[0] - ends[1];
   Dim count = n.e.symbols.simplify(max(ceilDiv(span, Dim(std::abs(*delta))), Dim(0)));
   if (auto fixed = count.constantValue(); fixed && *fixed <= 64) {
     Host host;
-    for (int64_t i = 0; i < *fixed; ++i) host.ints.push_back(ends[0] + Dim(i * *delta));
+    for (int64_t i = 0; i < *fixed; ++i) host.ints.push_back(ends[0] + Dim(i) * Dim(*delta));
     return n.result(Tensor(type, {count}, host));
   }
   Value index = n.e.iota({count}, n.elementType(type), 0);
-  if (*delta != 1) index = n.e.mul(index, n.e.like(index, double(*delta)));
+  if (*delta != 1) index = n.e.mul(index, n.e.dimValue(*delta, n.elementType(type)));
   if (!ends[0].isConstant(0)) index = n.e.add(index, n.e.dimValue(ends[0], n.elementType(type)));
   n.result(index, type);
 }
@@ -144,8 +145,11 @@ void oneHot(Node &n) {
   Dim depth;
   if (known && known->ints.size() == 1)
     depth = known->ints[0];
-  else
-    depth = Dim(int64_t(n.floatInput(1, "the depth")));
+  else {
+    double number = n.floatInput(1, "the depth");
+    if (!(number >= 0 && number < 1e9)) n.fail(Code::E0305, "the depth is out of range");
+    depth = Dim(int64_t(number));
+  }
   if (depth.isConstant() && *depth.constantValue() < 0) n.fail(Code::E0305, "the depth is negative");
   Value index = n.e.cast(n.value(0), n.type(0), DataType::I64);
   Value size = n.e.dimValue(depth, n.e.i64());
@@ -162,9 +166,9 @@ void oneHot(Node &n) {
 // A window as long as the axis that ends at each element.
 void cumSum(Node &n) {
   int64_t rank = n.rank(0);
-  std::vector<int64_t> given;
-  if (n.rank(1) > 1 || n.in(1).elementCount() != 1) n.fail(Code::E0305, "the axis must be one number");
-  int64_t axis = n.axis(int64_t(n.floatInput(1, "the axis")), rank);
+  std::vector<int64_t> given = n.intsInput(1, "the axis");
+  if (given.size() != 1) n.fail(Code::E0305, "the axis must be one number");
+  int64_t axis = n.axis(given[0], rank);
   auto size = n.dims(0)[axis].constantValue();
   if (!size) n.fail(Code::E0307, "sums along a symbolic dim are not supported");
   if (*size == 0) return n.result(n.in(0));

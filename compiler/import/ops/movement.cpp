@@ -60,6 +60,8 @@ struct Range {
 };
 Range sliceRange(Node &n, const Dim &start, const Dim &end, int64_t step, const Dim &dim) {
   if (step == 0) n.fail(Code::E0304, "a step is 0");
+  constexpr int64_t longest = int64_t(1) << 40; // longer ones reach one element, as this one does
+  step = std::clamp(step, -longest, longest);
   Range range;
   if (step > 0) {
     range.begin = sliceBound(n, start, dim, Dim(0), dim);

@@ -43,9 +43,9 @@ void averagePool(Node &n) {
   bool noExtra = llvm::all_of(p.g.extra, isZero);
   bool noPad = llvm::all_of(p.g.low, isZero) && llvm::all_of(p.g.high, isZero);
   if (noExtra && (includePad || noPad)) {
-    int64_t area = 1;
-    for (int64_t k : p.g.kernel) area *= k;
-    return n.result(n.e.toFloat(n.e.div(sum, double(area)), n.elementType(n.type(0))), n.type(0));
+    double area = 1;
+    for (int64_t k : p.g.kernel) area *= double(k);
+    return n.result(n.e.toFloat(n.e.div(sum, area), n.elementType(n.type(0))), n.type(0));
   }
   Pool counted = p;
   Dims ones = n.dims(0);
