@@ -166,6 +166,13 @@ Value Emit::softplus(Value x) { return add(max(x, 0.0), unary<math::Log1pOp>(exp
 
 //===- Types ------------------------------------------------------------------===//
 
+Value Emit::reduce(Value x, ArrayRef<int64_t> axes, Combiner combiner) {
+  bool accumulates = combiner == Combiner::Sum || combiner == Combiner::Prod;
+  Type own = type(x), wide = accumulates ? accumulator(own) : own;
+  if (wide == own) return graph::reduce(b, loc, x, axes, combiner);
+  return toFloat(graph::reduce(b, loc, toFloat(x, wide), axes, combiner), own);
+}
+
 Value Emit::toFloat(Value value, Type to) {
   Type from = type(value);
   if (from == to) return value;

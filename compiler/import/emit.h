@@ -109,14 +109,17 @@ public:
   Value cast(Value value, DataType from, DataType to);
   /// f16 and bf16 to f32, others unchanged.
   Value widen(Value value);
+  /// The type in which sums of elements of `type` are kept: f32 for f16 and bf16.
+  mlir::Type accumulator(mlir::Type type) const {
+    return mlir::isa<mlir::FloatType>(type) && type.getIntOrFloatBitWidth() < 32 ? b.getF32Type() : type;
+  }
   /// Float to float.
   Value toFloat(Value value, mlir::Type type);
 
   //===- Reductions -------------------------------------------------------===//
   /// `axes` are dropped; sorted, not negative.
-  Value reduce(Value x, llvm::ArrayRef<int64_t> axes, Combiner combiner) {
-    return graph::reduce(b, loc, x, axes, combiner);
-  }
+  /// Sums and products of 16-bit floats are kept in f32 and rounded once.
+  Value reduce(Value x, llvm::ArrayRef<int64_t> axes, Combiner combiner);
   /// Undoes a reduction's drop of `axes`: repeats along them to the dims of `like`.
   Value spread(Value reduced, Value like, llvm::ArrayRef<int64_t> axes);
   /// The drop of `axes` undone with dims of 1.

@@ -486,12 +486,19 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
                     Scheduled &out) {
   auto product = matchProduct(region, target);
   if (!product || !MatmulKernel::canEmit(region, *product)) return false;
+  // The split of fp32 is off by about 2^-22 of a product, which sequential FMA passes only after some terms.
+  constexpr int64_t fewestSplitTerms = 32;
+  Dim spare = product->k - fewestSplitTerms;
+  if (product->split && region.facts.bounds(product->k).hi < fewestSplitTerms) return false;
+  bool needsFew = product->split && !region.facts.proveNonNegative(spare);
   Tiling tiling = chooseTiling(*product, region, target);
   auto when = fitsIn32Bits(region, 1 << 20);
+  if (needsFew) when.push_back(spare);
   for (int64_t bits : {32, 64}) {
-    if (bits == 64 && when.empty()) break;
+    if (bits == 64 && fitsIn32Bits(region, 1 << 20).empty()) break;
     Variant variant;
     if (bits == 32) variant.when = when;
+    if (bits == 64 && needsFew) variant.when = {spare};
     variant.schedule = std::string("matmul kind=") + product->kind->name + (product->split ? " split" : "") +
                        " tile=" + std::to_string(tiling.m) + "x" + std::to_string(tiling.n) + "x" +
                        std::to_string(tiling.k) + " stages=" + std::to_string(tiling.stages) +
@@ -501,6 +508,7 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
     variant.launches.push_back(MatmulKernel(region, *product, tiling, *out.module, kernel, bits).build());
     out.variants.push_back(std::move(variant));
   }
+  if (needsFew) scheduleGeneral(region, target, name + "_few", out);
   return true;
 }
 

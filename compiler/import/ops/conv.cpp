@@ -29,14 +29,18 @@ void conv(Node &n) {
   in[1] = n.e.symbols.unify(in[1], Dim(*perGroup) * groups, "input channels differ from the filter's");
   WindowGeometry g = windowGeometry(n, llvm::ArrayRef<Dim>(in).drop_front(2), kernel, false);
   Value x = n.e.rename(n.value(0), in);
+  // Sum and bias are rounded together, once.
+  Type sum = n.has(2) ? n.e.accumulator(n.e.type(x)) : n.e.type(x);
   Value result =
-      graph::conv(n.e.b, n.e.loc, x, n.value(1), g.strides, g.dilations, g.low, g.high, groups, n.e.type(x));
+      graph::conv(n.e.b, n.e.loc, x, n.value(1), g.strides, g.dilations, g.low, g.high, groups, sum);
   if (n.has(2)) {
     if (n.type(2) != n.type(0) || n.rank(2) != 1)
       n.fail(Code::E0305, "the bias must be a vector of the input's type");
     Value bias = n.value(2);
     n.e.symbols.unify(n.dims(2)[0], filter[0], "the bias differs from the output channels");
+    bias = n.e.toFloat(bias, sum);
     result = n.e.add(result, graph::broadcast(n.e.b, n.e.loc, bias, n.e.dims(result), {1}));
+    result = n.e.toFloat(result, n.e.type(x));
   }
   n.result(result, n.type(0));
 }

@@ -63,7 +63,9 @@ void gemm(Node &n) {
   double alpha = n.floatAttr("alpha", 1), beta = n.floatAttr("beta", 1);
   Value a = n.value(0), b = n.value(1);
   agree(n, a, inA, b, inB, "inner dims of the product differ");
-  Value result = graph::dot(n.e.b, n.e.loc, a, b, {}, {}, {inA}, {inB}, n.e.type(a));
+  // Product, scales and C are rounded together, once.
+  Type type = n.e.type(a), sum = n.e.accumulator(type);
+  Value result = graph::dot(n.e.b, n.e.loc, a, b, {}, {}, {inA}, {inB}, sum);
   auto scaled = [&](Value v, double by) {
     if (by == 1) return v;
     if (n.e.isFloat(v)) return n.e.mul(v, by);
@@ -73,8 +75,10 @@ void gemm(Node &n) {
   result = scaled(result, alpha);
   if (n.has(2)) {
     if (n.type(2) != n.type(0)) n.fail(Code::E0303, "C has another type than A and B");
-    result = n.e.add(result, n.e.to(scaled(n.value(2), beta), n.e.dims(result)));
+    Value c = scaled(n.e.toFloat(n.value(2), sum), beta);
+    result = n.e.add(result, n.e.to(c, n.e.dims(result)));
   }
+  result = n.e.toFloat(result, type);
   n.result(result, n.type(0));
 }
 
