@@ -163,7 +163,9 @@ bool compileRegions(GraphModule &model, const CompileRequest &request, CompileRe
     result.text = planText(*plan, request.info, "") + "\n";
     return true;
   }
-  return writeArtifact(request.output, ptx, *plan, model.weights, request.info, result.hash, error);
+  bool written = writeArtifact(request.output, ptx, *plan, model.weights, request.info, result.hash, error);
+  result.plan = std::move(*plan);
+  return written;
 }
 
 } // namespace dlc

@@ -24,6 +24,7 @@ struct CompileResult {
   std::string text; ///< of the level asked for
   std::string hash; ///< of the artifact
   size_t regions = 0, kernels = 0;
+  plan::Plan plan;
 };
 
 /// Dialects and translations that a compile needs, loaded into the context.

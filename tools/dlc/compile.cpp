@@ -2,6 +2,7 @@
 #include "compiler/compile.h"
 #include "compiler/import/import.h"
 #include "tools/dlc/commands.h"
+#include "tools/dlc/save_values.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
@@ -13,7 +14,8 @@ namespace dlc::tool {
 namespace {
 
 struct Arguments {
-  std::string model, output, target = "a100", emit, precision = "as-is", disable, remarks;
+  std::string model, output, target = "a100", emit, precision = "as-is", disable, remarks, saveValues, inputs;
+  interp::FloatMode mode = interp::FloatMode::F32;
   std::vector<std::string> dims, sets;
   int jobs = 0;
   bool listTargets = false, listPasses = false;
@@ -70,7 +72,8 @@ std::optional<int> readOptions(const Arguments &arguments, PassContext &passes) 
   if (auto format = parseRemarkFormat(arguments.remarks))
     passes.remarks.enable(*format);
   else if (!arguments.remarks.empty())
-    return fail(arguments.model, "E0906", "unknown format of remarks '" + arguments.remarks + "'", "formats are text and json");
+    return fail(arguments.model, "E0906", "unknown format of remarks '" + arguments.remarks + "'",
+                "formats are text and json");
   return std::nullopt;
 }
 
@@ -99,7 +102,8 @@ int compile(const Arguments &arguments) {
   PassContext passes;
   passes.options.target = request.info.target;
   if (auto status = readOptions(arguments, passes)) return *status;
-  request.info.options = {{"target", arguments.target}, {"precision", arguments.precision}, {"disable", arguments.disable}};
+  request.info.options = {
+      {"target", arguments.target}, {"precision", arguments.precision}, {"disable", arguments.disable}};
   CompileResult result;
   std::string error;
   bool passed = runGraphPasses(*model, passes, error);
@@ -111,8 +115,13 @@ int compile(const Arguments &arguments) {
     std::cout << result.text;
     return 0;
   }
-  std::cout << arguments.output << ": " << result.regions << " regions, " << result.kernels
-            << " kernels, " << seconds(start) << " s, sha256 " << result.hash << "\n";
+  if (!arguments.saveValues.empty()) {
+    error = saveValues(*model, result.plan, arguments.inputs, arguments.saveValues, arguments.mode);
+    if (!error.empty())
+      return fail(arguments.model, "E0907", error, "--inputs names a file with every input of the model");
+  }
+  std::cout << arguments.output << ": " << result.regions << " regions, " << result.kernels << " kernels, "
+            << seconds(start) << " s, sha256 " << result.hash << "\n";
   return 0;
 }
 
@@ -129,10 +138,21 @@ void addCompile(CLI::App &app, Action &action) {
       ->allow_extra_args(false);
   app.add_option("--set", arguments->sets, "INPUT=VALUE: bakes an input's value in")->allow_extra_args(false);
   app.add_option("--precision", arguments->precision, "as-is, fp32, tf32, fp16 or bf16");
-  app.add_option("--disable", arguments->disable, "passes and kinds of fusion to switch off, comma-separated");
+  app.add_option("--disable", arguments->disable,
+                 "passes and kinds of fusion to switch off, comma-separated");
   app.add_option("--remarks", arguments->remarks, "print each decision to stderr: text or json");
   app.add_flag("--list-targets", arguments->listTargets, "print the names that --target takes");
   app.add_flag("--list-passes", arguments->listPasses, "print the names that --disable takes");
+  auto *save = app.add_option("--save-values", arguments->saveValues,
+                              "folder to write every region's operands and results to, from the interpreter");
+  auto *inputs = app.add_option("--inputs", arguments->inputs, "inputs for --save-values, .npz");
+  save->needs(inputs);
+  inputs->needs(save);
+  static const std::map<std::string, interp::FloatMode> modes = {{"f64", interp::FloatMode::F64},
+                                                                 {"f32", interp::FloatMode::F32}};
+  app.add_option("--float", arguments->mode, "arithmetic of --save-values: f32 (default) or f64")
+      ->transform(CLI::CheckedTransformer(modes))
+      ->needs(save);
   app.add_option("-j", arguments->jobs, "1: compile kernels one after another");
   app.callback([arguments, &action, &app] {
     if (arguments->listTargets || arguments->listPasses) {
