@@ -98,18 +98,18 @@ void lowerUnit(Unit &unit, const CompileRequest &request) {
 
 } // namespace
 
-bool runGraphPasses(GraphModule &model, PassContext &context, std::string &error) {
+bool runGraphPasses(GraphModule &model, PassContext &context, Diagnostics &diagnostics) {
   context.weights = &model.weights;
   interp::installFoldRunner(model.weights, *model.module);
   PassManager manager(model.module->getContext(), ModuleOp::getOperationName());
   graph::buildGraphPipeline(manager, context);
   if (succeeded(manager.run(*model.module))) return true;
-  error = "internal error: a graph pass failed";
+  diagnostics.report(Code::E0999, "a graph pass failed");
   return false;
 }
 
 bool compileRegions(GraphModule &model, const CompileRequest &request, CompileResult &result,
-                    std::string &error) {
+                    Diagnostics &diagnostics) {
   ModuleOp module = *model.module;
   if (request.emit == Level::Graph || request.emit == Level::Regions) {
     result.text = print(module);
@@ -140,7 +140,7 @@ bool compileRegions(GraphModule &model, const CompileRequest &request, CompileRe
   std::vector<std::string> texts;
   for (auto &unit : units) {
     if (!unit->error.empty()) {
-      error = "internal error: " + unit->error;
+      diagnostics.report(Code::E0999, unit->error);
       return false;
     }
     texts.push_back(unit->ptx);
@@ -148,8 +148,12 @@ bool compileRegions(GraphModule &model, const CompileRequest &request, CompileRe
   }
   if (request.emit && *request.emit < Level::Ptx) return true;
   std::string ptx = mergePtx(texts);
+  std::string error;
   auto plan = plan::buildPlan(model, schedules, error);
-  if (!plan) return false;
+  if (!plan) {
+    diagnostics.report(Code::E0999, error);
+    return false;
+  }
   for (auto &unit : units)
     for (const schedule::Variant &variant : unit->scheduled.variants)
       for (const schedule::Launch &launch : variant.launches)
@@ -164,6 +168,7 @@ bool compileRegions(GraphModule &model, const CompileRequest &request, CompileRe
     return true;
   }
   bool written = writeArtifact(request.output, ptx, *plan, model.weights, request.info, result.hash, error);
+  if (!written) diagnostics.report(Code::E0701, error);
   result.plan = std::move(*plan);
   return written;
 }

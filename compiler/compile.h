@@ -3,6 +3,7 @@
 
 #include "compiler/artifact/artifact.h"
 #include "ir/graph/graph_module.h"
+#include "ir/support/diagnostic.h"
 #include "passes/options.h"
 
 #include <set>
@@ -30,12 +31,12 @@ struct CompileResult {
 /// Dialects and translations that a compile needs, loaded into the context.
 void prepareContext(mlir::MLIRContext &context);
 
-/// Runs the graph passes: afterwards the model consists of regions. On failure: false and a message.
-bool runGraphPasses(GraphModule &model, PassContext &context, std::string &error);
+/// Runs the graph passes: afterwards the model consists of regions. False with a diagnostic on failure.
+bool runGraphPasses(GraphModule &model, PassContext &context, Diagnostics &diagnostics);
 
-/// Compiles a model whose main function consists of regions (see passes/graph). On failure: false and a
-/// message.
+/// Compiles a model whose main function consists of regions (see passes/graph). False with a diagnostic on
+/// failure.
 bool compileRegions(GraphModule &model, const CompileRequest &request, CompileResult &result,
-                    std::string &error);
+                    Diagnostics &diagnostics);
 
 } // namespace dlc

@@ -30,100 +30,94 @@ int printLists(const Arguments &arguments) {
   return 0;
 }
 
-int fail(const std::string &file, const std::string &code, const std::string &message,
-         const std::string &help) {
-  llvm::errs() << file << ": error[" << code << "]: " << message << "\n  help: " << help << "\n";
-  return 1;
-}
-
 std::string seconds(std::chrono::steady_clock::time_point since) {
   std::chrono::duration<double> passed = std::chrono::steady_clock::now() - since;
   return llvm::formatv("{0:f2}", passed.count());
 }
 
-/// An ONNX model by its import, anything else as text of the graph level.
-std::optional<GraphModule> load(const Arguments &arguments, mlir::MLIRContext &context) {
-  if (llvm::StringRef(arguments.model).ends_with(".mlir")) {
+/// One compile: what the flags say, and the diagnostics that it leaves.
+class Compile {
+public:
+  explicit Compile(const Arguments &arguments)
+      : arguments(arguments), diagnostics(arguments.model), start(std::chrono::steady_clock::now()) {}
+
+  int run() {
+    bool done = readOptions() && compile();
+    llvm::errs() << passes.remarks.text() << diagnostics.text();
+    return done && !diagnostics.hasErrors() ? 0 : 1;
+  }
+
+private:
+  bool readOptions() {
+    std::string error;
+    request.output = arguments.output;
+    request.info.arch = "sm_80";
+    request.info.options = {
+        {"target", arguments.target}, {"precision", arguments.precision}, {"disable", arguments.disable}};
+    request.threads = arguments.jobs != 1;
+    request.info.target = passes.options.target = findTarget(arguments.target);
+    if (!request.info.target)
+      diagnostics.report(Code::E0504, "no target is called '" + arguments.target + "'");
+    if (!arguments.emit.empty() && !(request.emit = parseLevel(arguments.emit)))
+      diagnostics.report(Code::E0505, "no level is called '" + arguments.emit + "'");
+    if (auto precision = parsePrecision(arguments.precision))
+      passes.options.precision = *precision;
+    else
+      diagnostics.report(Code::E0503, "no precision is called '" + arguments.precision + "'");
+    if (!passes.options.disable(arguments.disable, error)) diagnostics.report(Code::E0503, error);
+    if (auto format = parseRemarkFormat(arguments.remarks))
+      passes.remarks.enable(*format);
+    else if (!arguments.remarks.empty())
+      diagnostics.report(Code::E0505, "no format of remarks is called '" + arguments.remarks + "'");
+    for (const std::string &text : arguments.dims) parseDimOption(text, import, diagnostics);
+    for (const std::string &text : arguments.sets) parseSetOption(text, import, diagnostics);
+    return !diagnostics.hasErrors();
+  }
+
+  /// An ONNX model by its import, anything else as text of the graph level.
+  std::optional<GraphModule> load(mlir::MLIRContext &context) {
+    if (!llvm::StringRef(arguments.model).ends_with(".mlir"))
+      return importOnnx(arguments.model, import, context, diagnostics);
     GraphModule model;
     model.module = mlir::parseSourceFile<mlir::ModuleOp>(arguments.model, &context);
-    if (!model.module) return std::nullopt;
-    return model;
+    if (!model.module) diagnostics.report(Code::E0201, "not a module of the graph level");
+    return model.module ? std::optional(std::move(model)) : std::nullopt;
   }
-  Diagnostics diagnostics(arguments.model);
-  ImportOptions options;
-  for (const std::string &text : arguments.dims) parseDimOption(text, options, diagnostics);
-  for (const std::string &text : arguments.sets) parseSetOption(text, options, diagnostics);
-  std::optional<GraphModule> model;
-  if (!diagnostics.hasErrors()) model = importOnnx(arguments.model, options, context, diagnostics);
-  llvm::errs() << diagnostics.text();
-  return model;
-}
 
-/// The options of the graph passes, as the flags say; an exit status when they are wrong.
-std::optional<int> readOptions(const Arguments &arguments, PassContext &passes) {
-  std::string error;
-  if (auto precision = parsePrecision(arguments.precision))
-    passes.options.precision = *precision;
-  else
-    return fail(arguments.model, "E0904", "unknown precision '" + arguments.precision + "'",
-                "precisions are as-is, fp32, tf32, fp16, bf16");
-  if (!passes.options.disable(arguments.disable, error))
-    return fail(arguments.model, "E0905", error, "dlc --list-passes names what --disable takes");
-  if (auto format = parseRemarkFormat(arguments.remarks))
-    passes.remarks.enable(*format);
-  else if (!arguments.remarks.empty())
-    return fail(arguments.model, "E0906", "unknown format of remarks '" + arguments.remarks + "'",
-                "formats are text and json");
-  return std::nullopt;
-}
+  bool compile() {
+    mlir::MLIRContext context(request.threads ? mlir::MLIRContext::Threading::ENABLED
+                                              : mlir::MLIRContext::Threading::DISABLED);
+    prepareContext(context);
+    std::optional<GraphModule> model = load(context);
+    if (!model) return false;
+    if (request.emit == Level::Graph) {
+      model->module->print(llvm::outs());
+      return true;
+    }
+    CompileResult result;
+    if (!runGraphPasses(*model, passes, diagnostics) || !compileRegions(*model, request, result, diagnostics))
+      return false;
+    if (request.emit) {
+      std::cout << result.text;
+      return true;
+    }
+    if (!arguments.saveValues.empty()) {
+      std::string error =
+          saveValues(*model, result.plan, arguments.inputs, arguments.saveValues, arguments.mode);
+      if (!error.empty()) diagnostics.report(Code::E0601, error);
+    }
+    std::cout << arguments.output << ": " << result.regions << " regions, " << result.kernels << " kernels, "
+              << seconds(start) << " s, sha256 " << result.hash << "\n";
+    return true;
+  }
 
-int compile(const Arguments &arguments) {
-  auto start = std::chrono::steady_clock::now();
+  const Arguments &arguments;
+  Diagnostics diagnostics;
+  std::chrono::steady_clock::time_point start;
   CompileRequest request;
-  request.output = arguments.output;
-  request.info.target = findTarget(arguments.target);
-  request.info.arch = "sm_80";
-  request.threads = arguments.jobs != 1;
-  if (!request.info.target)
-    return fail(arguments.model, "E0901", "unknown target '" + arguments.target + "'",
-                "dlc --list-targets names them");
-  if (!arguments.emit.empty() && !(request.emit = parseLevel(arguments.emit)))
-    return fail(arguments.model, "E0902", "unknown level '" + arguments.emit + "'",
-                "levels are graph, regions, tile, thread, llvm, ptx, plan");
-  mlir::MLIRContext context(request.threads ? mlir::MLIRContext::Threading::ENABLED
-                                            : mlir::MLIRContext::Threading::DISABLED);
-  prepareContext(context);
-  std::optional<GraphModule> model = load(arguments, context);
-  if (!model) return 1;
-  if (request.emit == Level::Graph) {
-    model->module->print(llvm::outs());
-    return 0;
-  }
   PassContext passes;
-  passes.options.target = request.info.target;
-  if (auto status = readOptions(arguments, passes)) return *status;
-  request.info.options = {
-      {"target", arguments.target}, {"precision", arguments.precision}, {"disable", arguments.disable}};
-  CompileResult result;
-  std::string error;
-  bool passed = runGraphPasses(*model, passes, error);
-  llvm::errs() << passes.remarks.text();
-  if (!passed) return fail(arguments.model, "E0903", error, "please report it with the model");
-  if (!compileRegions(*model, request, result, error))
-    return fail(arguments.model, "E0903", error, "please report it with the model");
-  if (request.emit) {
-    std::cout << result.text;
-    return 0;
-  }
-  if (!arguments.saveValues.empty()) {
-    error = saveValues(*model, result.plan, arguments.inputs, arguments.saveValues, arguments.mode);
-    if (!error.empty())
-      return fail(arguments.model, "E0907", error, "--inputs names a file with every input of the model");
-  }
-  std::cout << arguments.output << ": " << result.regions << " regions, " << result.kernels << " kernels, "
-            << seconds(start) << " s, sha256 " << result.hash << "\n";
-  return 0;
-}
+  ImportOptions import;
+};
 
 } // namespace
 
@@ -162,7 +156,7 @@ void addCompile(CLI::App &app, Action &action) {
     if (arguments->model.empty() || !app.get_subcommands().empty()) return;
     if (arguments->output.empty())
       arguments->output = arguments->model.substr(0, arguments->model.rfind('.')) + ".ptx";
-    action = [arguments] { return compile(*arguments); };
+    action = [arguments] { return Compile(*arguments).run(); };
   });
 }
 

@@ -1,7 +1,7 @@
 // dlc inspect: what is in an artifact.
+#include "tools/inspect/inspect.h"
 #include "runtime/failure.h"
 #include "tools/dlc/commands.h"
-#include "tools/inspect/inspect.h"
 
 #include <iostream>
 #include <memory>
@@ -21,7 +21,8 @@ static int show(const std::string &artifact, bool json) {
 }
 
 void addInspect(CLI::App &app, Action &action) {
-  CLI::App *command = app.add_subcommand("inspect", "show what is in an artifact: inputs, symbols, memory, launches");
+  CLI::App *command =
+      app.add_subcommand("inspect", "show what is in an artifact: inputs, symbols, memory, launches");
   auto artifact = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
   command->add_option("artifact", *artifact, "model.ptx")->required();

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""dlc MODEL: what it says about wrong flags and places it cannot write to, and the values it saves for single kernels."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import numpy as np  # noqa: E402
+import onnx  # noqa: E402
+from onnx import TensorProto as T  # noqa: E402
+from onnx import helper  # noqa: E402
+from programs import program  # noqa: E402
+
+FOLDER = pathlib.Path(tempfile.mkdtemp())
+
+
+def run(name, *args):
+    return subprocess.run([program(name), *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+def refused(code, *args):
+    done = run("dlc", MODEL, *args)
+    first = done.stderr.splitlines()[0] if done.stderr else ""
+    assert done.returncode == 1 and f": error[{code}]: " in first, (args, done.stdout, done.stderr)
+    assert "  help: " in done.stderr, done.stderr
+
+
+graph = helper.make_graph(
+    [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Softmax", ["h"], ["y"], axis=-1)], "g",
+    [helper.make_tensor_value_info("x", T.FLOAT, ["batch", 64])], [helper.make_tensor_value_info("y", T.FLOAT, ["batch", 48])],
+    [onnx.numpy_helper.from_array(np.random.default_rng(1).standard_normal((64, 48)).astype(np.float32), "w")])
+MODEL = FOLDER / "model.onnx"
+onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), MODEL)
+
+refused("E0504", "--target", "gtx-none")
+refused("E0505", "--emit", "none")
+refused("E0505", "--remarks", "none")
+refused("E0503", "--precision", "fp12")
+refused("E0503", "--disable", "no-such-pass")
+refused("E0501", "--dim", "batch=9..1")
+refused("E0701", "-o", FOLDER / "no" / "folder" / "model.ptx")
+foreign = FOLDER / "foreign.ptx"
+foreign.write_text("not an artifact")
+refused("E0701", "-o", foreign)
+assert foreign.read_text() == "not an artifact"
+assert not list(FOLDER.glob("*.tmp")) and not list(FOLDER.glob("*.safetensors")), list(FOLDER.iterdir())
+
+np.savez(FOLDER / "in.npz", x=np.random.default_rng(2).standard_normal((5, 64)).astype(np.float32))
+artifact = FOLDER / "model.ptx"
+for mode in ("f64", "f32"):
+    done = run("dlc", MODEL, "-o", artifact, "--save-values", FOLDER / mode, "--inputs", FOLDER / "in.npz", "--float", mode)
+    assert done.returncode == 0, done.stderr
+done = run("dlc-run", artifact, "--device=vcuda", "--inputs", FOLDER / "in.npz", "--compare-kernels", FOLDER / "f64",
+           "--baseline", FOLDER / "f32")
+assert done.returncode == 0 and "all equal" in done.stdout, (done.stdout, done.stderr)
+refused("E0601", "-o", artifact, "--save-values", FOLDER / "v", "--inputs", MODEL)
+print("ok")
