@@ -6,6 +6,39 @@
 
 using namespace mlir;
 
+namespace dlc::tile {
+
+// bind [m = %m : i32, S = %s : i32]
+static ParseResult parseBindings(OpAsmParser &parser, ArrayAttr &names,
+                                 SmallVectorImpl<OpAsmParser::UnresolvedOperand> &bound,
+                                 SmallVectorImpl<Type> &types) {
+  SmallVector<Attribute> list;
+  auto one = [&]() -> ParseResult {
+    std::string name;
+    if (parser.parseKeywordOrString(&name) || parser.parseEqual() ||
+        parser.parseOperand(bound.emplace_back()) || parser.parseColonType(types.emplace_back()))
+      return failure();
+    list.push_back(parser.getBuilder().getStringAttr(name));
+    return success();
+  };
+  if (parser.parseKeyword("bind") || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, one))
+    return failure();
+  names = parser.getBuilder().getArrayAttr(list);
+  return success();
+}
+
+static void printBindings(OpAsmPrinter &printer, Operation *, ArrayAttr names, OperandRange bound,
+                          TypeRange) {
+  printer << "bind [";
+  llvm::interleaveComma(llvm::zip(names.getAsValueRange<StringAttr>(), bound), printer, [&](auto pair) {
+    printer.printKeywordOrString(std::get<0>(pair));
+    printer << " = " << std::get<1>(pair) << " : " << std::get<1>(pair).getType();
+  });
+  printer << "]";
+}
+
+} // namespace dlc::tile
+
 #include "ir/tile/tile_dialect.cpp.inc"
 #define GET_ATTRDEF_CLASSES
 #include "ir/tile/tile_attrs.cpp.inc"

@@ -8,6 +8,8 @@ static const DotKind kinds[] = {
     {"tf32", "mma.m16n8k8.row.col.tf32", 32, 8, false},
 };
 
+llvm::ArrayRef<DotKind> dotKinds() { return kinds; }
+
 const DotKind *findDotKind(llvm::StringRef name) {
   for (const DotKind &kind : kinds)
     if (name == kind.name) return &kind;

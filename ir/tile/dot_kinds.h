@@ -3,6 +3,7 @@
 
 #include "ir/layout/layout.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
 namespace dlc::tile {
@@ -16,6 +17,7 @@ struct DotKind {
   bool halfOperands; ///< operands are <2 x half>, not i32
 };
 
+llvm::ArrayRef<DotKind> dotKinds();
 const DotKind *findDotKind(llvm::StringRef name);
 
 /// How the warps of a CTA divide a tile: warpsM x warpsN, each [warpM, warpN].

@@ -5,7 +5,7 @@
 //
 // Index arithmetic is not spelt out in ops: an access carries dim expressions (ir/dims) over
 //   i0, i1, ...   the element's position in the tile,
-//   names bound to scalars or to integer tiles by the op's own list (`bind [m = %m, S = %s]`).
+//   names bound to scalars or to integer tiles by the op's own list (`bind [m = %m : i32, S = %s : i32]`).
 // The lowering evaluates them per thread, hoists what is uniform, and derives vector widths from contiguity and divisibility.
 //
 //===----------------------------------------------------------------------===//
@@ -87,14 +87,14 @@ def Tile_EvalOp : Tile_Op<"eval", [Pure]> {
   let summary = "the value of a dim expression over scalars";
   let arguments = (ins Graph_DimsAttr:$expr, StrArrayAttr:$names, Variadic<AnyInteger>:$bound);
   let results = (outs AnyInteger:$result);
-  let assemblyFormat = "$expr `bind` $names `(` $bound `:` type($bound) `)` attr-dict `:` type($result)";
+  let assemblyFormat = "$expr custom<Bindings>($names, $bound, type($bound)) attr-dict `:` type($result)";
 }
 
 def Tile_IndexOp : Tile_Op<"index", [Pure]> {
   let summary = "a tile of integers: the expression at each element";
   let arguments = (ins Graph_DimsAttr:$expr, StrArrayAttr:$names, Variadic<Tile_Bound>:$bound);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = "$expr `bind` $names `(` $bound `:` type($bound) `)` attr-dict `:` type($result)";
+  let assemblyFormat = "$expr custom<Bindings>($names, $bound, type($bound)) attr-dict `:` type($result)";
 }
 
 //===- Global memory -------------------------------------------------------------===//
@@ -108,7 +108,7 @@ def Tile_LoadOp : Tile_Op<"load"> {
   let arguments = (ins Tile_Pointer:$pointer, Graph_DimsAttr:$offset, Graph_DimsAttr:$where, StrArrayAttr:$names,
                        Variadic<Tile_Bound>:$bound, TypedAttrInterface:$other, UnitAttr:$constant);
   let results = (outs Tile_Tile:$result);
-  let assemblyFormat = [{$pointer `at` $offset `where` $where `bind` $names `(` $bound `:` type($bound) `)` `other` $other
+  let assemblyFormat = [{$pointer `at` $offset `where` $where custom<Bindings>($names, $bound, type($bound)) `other` $other
                          (`constant` $constant^)? attr-dict `:` type($pointer) `->` type($result)}];
 }
 
@@ -117,7 +117,7 @@ def Tile_StoreOp : Tile_Op<"store"> {
   let description = "Elements that several threads hold are stored once.";
   let arguments = (ins Tile_Tile:$value, Tile_Pointer:$pointer, Graph_DimsAttr:$offset, Graph_DimsAttr:$where,
                        StrArrayAttr:$names, Variadic<Tile_Bound>:$bound);
-  let assemblyFormat = [{$value `,` $pointer `at` $offset `where` $where `bind` $names `(` $bound `:` type($bound) `)`
+  let assemblyFormat = [{$value `,` $pointer `at` $offset `where` $where custom<Bindings>($names, $bound, type($bound))
                          attr-dict `:` type($value) `,` type($pointer)}];
 }
 
@@ -173,7 +173,7 @@ def Tile_CopyOp : Tile_Op<"copy"> {
   let arguments = (ins Tile_Pointer:$pointer, Graph_DimsAttr:$offset, Graph_DimsAttr:$where, StrArrayAttr:$names,
                        Variadic<AnyInteger>:$bound, Tile_AnyShared:$buffer, AnyInteger:$stage);
   let results = (outs Tile_AnyPending:$result);
-  let assemblyFormat = [{$pointer `at` $offset `where` $where `bind` $names `(` $bound `:` type($bound) `)` `to` $buffer `[` $stage `]`
+  let assemblyFormat = [{$pointer `at` $offset `where` $where custom<Bindings>($names, $bound, type($bound)) `to` $buffer `[` $stage `]`
                          attr-dict `:` type($pointer) `,` type($buffer) `,` type($stage) `->` type($result)}];
 }
 

@@ -8,10 +8,9 @@ namespace dlc::tile {
 
 // Every symbol of an access is a tile dim or a bound name, and integer tiles have the access's layout.
 static LogicalResult checkAccess(Operation *op, ArrayRef<Dim> exprs, ArrayAttr names, ValueRange bound,
-                                 Type tile) {
+                                 int64_t rank, Type tile) {
   if (names.size() != bound.size())
     return op->emitOpError() << names.size() << " names for " << bound.size() << " bound values";
-  int64_t rank = tile ? cast<RankedTensorType>(tile).getRank() : 0;
   std::set<std::string> known;
   for (int64_t d = 0; d < rank; ++d) known.insert(tileDimName(d));
   for (auto [name, value] : llvm::zip(names.getAsValueRange<StringAttr>(), bound)) {
@@ -23,6 +22,11 @@ static LogicalResult checkAccess(Operation *op, ArrayRef<Dim> exprs, ArrayAttr n
     for (const std::string &symbol : expr.symbols())
       if (!known.count(symbol)) return op->emitOpError() << "symbol '" << symbol << "' is not bound";
   return success();
+}
+
+static LogicalResult checkAccess(Operation *op, ArrayRef<Dim> exprs, ArrayAttr names, ValueRange bound,
+                                 Type tile) {
+  return checkAccess(op, exprs, names, bound, tile ? cast<RankedTensorType>(tile).getRank() : 0, tile);
 }
 
 LogicalResult EvalOp::verify() {
@@ -90,6 +94,12 @@ LogicalResult AllocOp::verify() {
     return emitOpError() << "stages, rows and columns must be positive";
   if (!llvm::is_contained({0, 32, 64, 128}, type.getSwizzle()))
     return emitOpError() << "swizzle is 0, 32, 64 or 128 bytes";
+  Type element = type.getElementType();
+  if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8)
+    return emitOpError() << "elements are of whole bytes";
+  int64_t bytes = (type.getColumns() + type.getPad()) * element.getIntOrFloatBitWidth() / 8;
+  if (type.getSwizzle() && bytes % type.getSwizzle())
+    return emitOpError() << "a row of " << bytes << " bytes is no multiple of the swizzle";
   return success();
 }
 
@@ -100,13 +110,9 @@ static LogicalResult checkStage(Operation *op, SharedType buffer, PendingType re
 
 LogicalResult CopyOp::verify() {
   if (getOffset().getDims().size() != 1) return emitOpError() << "needs one offset";
-  std::set<std::string> known{"i0", "i1"};
-  for (StringRef name : getNames().getAsValueRange<StringAttr>()) known.insert(name.str());
   SmallVector<Dim> exprs(getWhere().getDims());
   exprs.push_back(getOffset().getDims()[0]);
-  for (const Dim &expr : exprs)
-    for (const std::string &symbol : expr.symbols())
-      if (!known.count(symbol)) return emitOpError() << "symbol '" << symbol << "' is not bound";
+  if (failed(checkAccess(*this, exprs, getNames(), getBound(), /*rank=*/2, {}))) return failure();
   return checkStage(*this, getBuffer().getType(), getResult().getType());
 }
 
@@ -126,6 +132,34 @@ LogicalResult WaitOp::verify() {
   return success();
 }
 
+// Warps along M and N of an operand's layout: those that do not move along its own rows or columns replicate.
+static std::optional<WarpGrid> gridOf(const Layout &layout, bool hasM, bool hasN) {
+  WarpGrid grid{1, 1, 16, 8};
+  for (const LayoutDigit &digit : layout.warps()) {
+    bool alongRows = digit.offset[0], alongColumns = digit.offset[1];
+    if (alongRows && alongColumns) return std::nullopt;
+    bool isM = hasM && hasN ? alongRows : hasM ? alongRows : !alongColumns;
+    (isM ? grid.warpsM : grid.warpsN) *= digit.count;
+  }
+  if (hasM) grid.warpM = layout.shape()[0] / grid.warpsM;
+  if (hasN) grid.warpN = layout.shape()[1] / grid.warpsN;
+  if (grid.warpM % 16 || grid.warpN % 8 || !grid.warpM || !grid.warpN) return std::nullopt;
+  return grid;
+}
+
+static bool isFragmentA(const Layout &layout, const DotKind &kind) {
+  auto grid = gridOf(layout, true, false);
+  return grid && layout == fragmentA(kind, *grid);
+}
+static bool isFragmentB(const Layout &layout, const DotKind &kind) {
+  auto grid = gridOf(layout, false, true);
+  return grid && layout == fragmentB(kind, *grid);
+}
+
+static bool isOperandOf(Type element, const DotKind &kind) {
+  return kind.elementBits == 32 ? element.isF32() : kind.halfOperands ? element.isF16() : element.isBF16();
+}
+
 LogicalResult FragmentOp::verify() {
   SharedType buffer = getStage().getType().getBuffer();
   auto type = cast<RankedTensorType>(getType());
@@ -134,6 +168,12 @@ LogicalResult FragmentOp::verify() {
   int64_t rows = type.getDimSize(getTransposed() ? 1 : 0), columns = type.getDimSize(getTransposed() ? 0 : 1);
   if (getRow() + rows > uint64_t(buffer.getRows()) || getColumn() + columns > uint64_t(buffer.getColumns()))
     return emitOpError() << "reads past the stage";
+  const Layout &layout = layoutOf(type);
+  if (llvm::none_of(dotKinds(), [&](const DotKind &kind) {
+        return isOperandOf(type.getElementType(), kind) &&
+               (isFragmentA(layout, kind) || isFragmentB(layout, kind));
+      }))
+    return emitOpError() << "the tile's layout is no fragment of a matrix instruction";
   return success();
 }
 
@@ -142,10 +182,19 @@ LogicalResult DotOp::verify() {
   if (!kind) return emitOpError() << "unknown kind '" << getKind() << "'";
   auto a = cast<RankedTensorType>(getA().getType()), b = cast<RankedTensorType>(getB().getType()),
        c = cast<RankedTensorType>(getC().getType());
+  if (a.getRank() != 2 || b.getRank() != 2 || c.getRank() != 2)
+    return emitOpError() << "a, b and c are matrices";
   if (getC().getType() != getType()) return emitOpError() << "c and the result differ";
   if (a.getDimSize(1) != kind->k || b.getDimSize(0) != kind->k || a.getDimSize(0) != c.getDimSize(0) ||
       b.getDimSize(1) != c.getDimSize(1))
     return emitOpError() << "a, b and c are not [M, " << kind->k << "], [" << kind->k << ", N] and [M, N]";
+  if (!isOperandOf(a.getElementType(), *kind) || a.getElementType() != b.getElementType() ||
+      !c.getElementType().isF32())
+    return emitOpError() << "kind '" << getKind() << "' does not take these elements";
+  auto grid = gridOf(layoutOf(c), true, true);
+  if (!grid || layoutOf(c) != fragmentC(*grid) || layoutOf(a) != fragmentA(*kind, *grid) ||
+      layoutOf(b) != fragmentB(*kind, *grid))
+    return emitOpError() << "the layouts are not those of the instruction's fragments";
   return success();
 }
 

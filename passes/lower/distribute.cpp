@@ -311,6 +311,34 @@ private:
   llvm::DenseMap<Value, Dim> evaluated;
 };
 
+// What the distributor takes for granted, and hand-written text may lack.
+LogicalResult checkKernel(func::FuncOp kernel) {
+  auto warps = kernel->getAttrOfType<IntegerAttr>("tile.warps");
+  if (!warps || warps.getInt() < 1 || warps.getInt() > 32)
+    return kernel.emitError() << "tile.warps is not between 1 and 32";
+  auto index = kernel->getAttrOfType<TypeAttr>("tile.index");
+  if (!index || !(index.getValue().isInteger(32) || index.getValue().isInteger(64)))
+    return kernel.emitError() << "tile.index is neither i32 nor i64";
+  if (!kernel.getBody().hasOneBlock()) return kernel.emitError() << "a kernel's body is one block";
+  for (unsigned i = 0; i < kernel.getNumArguments(); ++i) {
+    auto range = kernel.getArgAttrOfType<DenseI64ArrayAttr>(i, "tile.range");
+    if (kernel.getArgAttr(i, "tile.range") && (!range || range.size() != 3))
+      return kernel.emitError() << "tile.range of argument " << i << " is not [lo, hi, multiple]";
+  }
+  WalkResult walk = kernel.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes()) {
+      if (!tile::isTile(type)) continue;
+      const Layout &layout = tile::layoutOf(type);
+      if (layout.numLanes() == 32 && layout.numWarps() == warps.getInt()) continue;
+      op->emitError() << "a tile over " << layout.numWarps() << " warps of " << layout.numLanes()
+                      << " lanes in a kernel of " << warps.getInt();
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return failure(walk.wasInterrupted());
+}
+
 } // namespace
 
 LogicalResult distribute(ModuleOp module) {
@@ -318,7 +346,7 @@ LogicalResult distribute(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr("tile.warps")) kernels.push_back(function);
   for (func::FuncOp kernel : kernels)
-    if (failed(Distributor(kernel).run())) return failure();
+    if (failed(checkKernel(kernel)) || failed(Distributor(kernel).run())) return failure();
   return success();
 }
 

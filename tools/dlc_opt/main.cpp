@@ -1,6 +1,7 @@
 // dlc-opt: runs single passes or pipelines on IR text, to study and to test them.
 //
 //   dlc-opt --fuse-regions --target=a100 --remarks=text model.mlir
+//   dlc-opt --distribute --expand-scalars --lower-to-llvm kernel.mlir      a tile program, written by hand
 //
 // Weights that the text names have no bytes here: passes see seeded ones of their type. Remarks go to stderr
 // after the run. Flags that are not passes are those of CompileOptions, as in dlc.
@@ -8,13 +9,16 @@
 #include "ir/graph/weights.h"
 #include "ir/interp/check_semantics.h"
 #include "ir/interp/fold.h"
+#include "ir/tile/tile.h"
 #include "passes/graph/passes.h"
 #include "passes/graph/region_name.h"
+#include "passes/lower/passes.h"
 #include "tools/dlc_opt/seeded_weights.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Parser/Parser.h"
@@ -99,7 +103,8 @@ static bool readFlags(dlc::PassContext &context) {
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   registry.insert<dlc::graph::GraphDialect, mlir::arith::ArithDialect, mlir::math::MathDialect,
-                  mlir::func::FuncDialect, mlir::scf::SCFDialect>();
+                  mlir::func::FuncDialect, mlir::scf::SCFDialect, mlir::LLVM::LLVMDialect,
+                  mlir::NVVM::NVVMDialect, dlc::tile::TileDialect>();
   mlir::func::registerInlinerExtension(registry);
   mlir::registerCanonicalizerPass();
   mlir::registerCSEPass();
@@ -110,6 +115,7 @@ int main(int argc, char **argv) {
   dlc::PassContext context;
   context.weights = &weights;
   dlc::graph::registerGraphPasses(context);
+  dlc::lower::registerLowerPasses();
   auto [input, output] =
       mlir::registerAndParseCLIOptions(argc, argv, "dlc-opt: passes of dlc on IR text", registry);
   if (!readFlags(context)) return 1;
