@@ -1,0 +1,35 @@
+// A tile program written by hand, down to the llvm dialect; and dlc's own way to LLVM IR and PTX.
+// RUN: dlc-opt --distribute --expand-scalars --lower-to-llvm %S/Inputs/scale.mlir | dlc-opt | FileCheck %s
+// RUN: dlc %s --emit=thread | FileCheck %s --check-prefix=THREAD
+// RUN: dlc %s --emit=llvm | FileCheck %s --check-prefix=LLVM
+// RUN: dlc %s --emit=ptx | FileCheck %s --check-prefix=PTX
+
+// Pointers do not overlap and are aligned; attributes of the tile level are gone.
+// CHECK:      llvm.func @scale(%arg0: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias}, %arg1: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias}, %arg2: i32)
+// CHECK-SAME:   attributes {nvvm.kernel, nvvm.reqntid = array<i32: 64>}
+// CHECK-NOT:  tile.
+// CHECK:      nvvm.read.ptx.sreg.tid.x
+// CHECK:      llvm.cond_br
+// CHECK:      llvm.return
+// CHECK-NOT:  {{arith|math|scf|func}}.
+
+// THREAD:     func.func @k0_exp(
+// THREAD-NOT: tile.load
+// THREAD:     math.exp2
+
+// LLVM:       define ptx_kernel void @k0_exp(ptr addrspace(1) {{.*}}noalias{{.*}}align 16
+// LLVM:       call float @llvm.exp2.f32
+
+// PTX:        .version 7.0
+// PTX-NEXT:   .target sm_80
+// PTX-NEXT:   .address_size 64
+// PTX-NOT:    .target
+// PTX:        .visible .entry k0_exp(
+// PTX:        .reqntid 128
+// PTX:        ld.global.nc.v4
+// PTX-COUNT-4: ex2.approx
+// PTX:        st.global.v4
+func.func @main(%x: tensor<4096xf32>) -> tensor<4096xf32> {
+  %y = math.exp %x : tensor<4096xf32>
+  return %y : tensor<4096xf32>
+}
