@@ -35,6 +35,7 @@ static void makeKernel(const CanonicalRegion &region, const std::string &name, A
   SmallVector<Dim> dims = graph::dimsOf(kernel.yielded(results[0]));
   Dim count = graph::elementCount(dims);
   Dim id = kernel.programId(0);
+  emitter.facts.declareIndex(id.symbolName(), ceilDiv(count, Dim(perTile)));
   emitter.facts.declareIndex("i0", Dim(perTile));
   Dim position = id * perTile + Dim::symbol("i0");
   Space space{Layout::blocked({perTile}, vector, warps), {}};

@@ -128,6 +128,7 @@ public:
 
   Launch build() {
     Dim id = kernel.programId(0);
+    emitter.facts.declareIndex(id.symbolName(), ceilDiv(match.rows, Dim(shape.rows)));
     emitter.facts.declareIndex("i0", Dim(shape.rows));
     emitter.facts.declareIndex("i1", Dim(shape.columns));
     row = id * shape.rows + Dim::symbol("i0");

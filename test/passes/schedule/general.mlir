@@ -50,9 +50,10 @@ func.func @main(%x: tensor<30x40xf32>) -> tensor<42x30xf32> {
 }
 
 //--- results.mlir
-// Results of equal dims are computed together; 16-bit elements go eight per thread.
+// Results of equal dims are computed together; 16-bit elements go eight per thread; tiles that fill the grid exactly need no
+// condition.
 // RESULTS-LABEL: func.func @k0
-// RESULTS:         tile.load %arg0 at <"i0 + x0 * 1024"> {{.*}} -> tensor<1024xf16, #tile.layout<"1024", "reg [8:(1)] lane [32:(8)] warp [4:(256)]">>
+// RESULTS:         tile.load %arg0 at <"i0 + x0 * 1024"> where <> bind {{.*}} -> tensor<1024xf16, #tile.layout<"1024", "reg [8:(1)] lane [32:(8)] warp [4:(256)]">>
 // RESULTS-NOT:     tile.load
 // RESULTS:         tile.store
 // RESULTS:         tile.store
