@@ -42,7 +42,7 @@ def Tile_SharedType : TypeDef<Tile_Dialect, "Shared"> {
   let summary = "a buffer in shared memory: `!tile.shared<3x128x32xf16, swizzle 64 pad 0>`";
   let description = [{
     Stages of row-major tiles [rows, columns]. `swizzle` (bytes: 0, 32, 64, 128) permutes the 16-byte chunks of a row so that the same chunk of
-    eight rows lies in distinct banks; `pad` elements follow each row unused. Addresses: ir/tile/shared.h.
+    eight rows lies in distinct banks; `pad` elements follow each row unused. Addresses: passes/lower/shared.cpp.
   }];
   let parameters = (ins "int64_t":$stages, "int64_t":$rows, "int64_t":$columns, "::mlir::Type":$elementType,
                         "int64_t":$swizzle, "int64_t":$pad);

@@ -73,8 +73,8 @@ public:
   }
 
 private:
-  // kernels.md's forms: 128-byte rows (and longer) row % 8, 64-byte rows (row / 2) % 4, 32-byte rows (row /
-  // 4) % 2.
+  // The chunk is xored with the part of the row that decides its banks: row % 8 for rows of 128 bytes and
+  // more, (row / 2) % 4 for 64 bytes, (row / 4) % 2 for 32 bytes (two and four such rows share the 32 banks).
   Value permutation(Value r) {
     Type i32 = t.b.getI32Type();
     int64_t shift = type.getSwizzle() == 128  ? 0
