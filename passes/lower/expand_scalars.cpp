@@ -2,10 +2,10 @@
 //
 //   arith.divsi %a, %b    ->  %b == 0 ? 0 : %b == -1 ? -%a : %a / %b     (graph.td: division by zero is 0,
 //   INT_MIN / -1 is INT_MIN) arith.shli %a, %n     ->  %n < width ? %a << %n : 0 arith.fptosi %x       ->
-//   llvm.intr.fptosi.sat (NaN is 0) math.exp %x           ->  2^t + 2^t * e  with t = x * log2(e) rounded and
-//   e what the rounding lost
+//   llvm.intr.fptosi.sat (NaN is 0)
 //
 // Runs on scalars, after distribution: MLIR's expansions create invalid constants on tensors.
+#include "passes/lower/maths/maths.h"
 #include "passes/lower/to_llvm.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -21,9 +21,6 @@ namespace {
 Value constant(OpBuilder &b, Location loc, Type type, int64_t value) {
   return arith::ConstantOp::create(
       b, loc, IntegerAttr::get(type, APInt(type.getIntOrFloatBitWidth(), value, true, true)));
-}
-Value constantF(OpBuilder &b, Location loc, Type type, double value) {
-  return arith::ConstantOp::create(b, loc, FloatAttr::get(type, value));
 }
 Value isEqual(OpBuilder &b, Location loc, Value x, int64_t value) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, constant(b, loc, x.getType(), value));
@@ -74,27 +71,6 @@ template <typename Op> void totalShift(Op op, bool keepsSign) {
   op.erase();
 }
 
-// exp in f32 by ex2.approx: relative error below 2^-21.5 (ex2.approx: 2 ulp, PTX ISA 9.7.3.22).
-void expandExp(math::ExpOp op) {
-  if (!op.getType().isF32()) return;
-  OpBuilder b(op);
-  Location loc = op.getLoc();
-  Type f32 = op.getType();
-  Value x = op.getOperand(), log2e = constantF(b, loc, f32, 1.4426950408889634);
-  Value t = arith::MulFOp::create(b, loc, x, log2e);
-  Value lost = math::FmaOp::create(b, loc, x, log2e, arith::NegFOp::create(b, loc, t));
-  // log2(e) minus its rounding to f32.
-  lost = math::FmaOp::create(b, loc, x, constantF(b, loc, f32, 1.925963033500e-8), lost);
-  Value power = math::Exp2Op::create(b, loc, t);
-  Value correction = arith::MulFOp::create(b, loc, lost, constantF(b, loc, f32, 0.6931471805599453));
-  Value corrected = math::FmaOp::create(b, loc, power, correction, power);
-  // At infinities `lost` is NaN or the power is 0 or inf: the power itself is right there.
-  Value finite = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, math::AbsFOp::create(b, loc, t),
-                                       constantF(b, loc, f32, 150.0));
-  op.replaceAllUsesWith(Value(arith::SelectOp::create(b, loc, finite, corrected, power)));
-  op.erase();
-}
-
 void saturate(Operation *op) {
   OpBuilder b(op);
   Type type = op->getResult(0).getType();
@@ -109,7 +85,7 @@ void saturate(Operation *op) {
 void totalArithmetic(ModuleOp module) {
   SmallVector<Operation *> ops;
   module.walk([&](Operation *op) {
-    if (isa<arith::ArithDialect, math::MathDialect>(op->getDialect())) ops.push_back(op);
+    if (isa<arith::ArithDialect>(op->getDialect())) ops.push_back(op);
   });
   for (Operation *op : ops)
     TypeSwitch<Operation *>(op)
@@ -120,8 +96,7 @@ void totalArithmetic(ModuleOp module) {
         .Case([](arith::ShLIOp op) { totalShift(op, false); })
         .Case([](arith::ShRUIOp op) { totalShift(op, false); })
         .Case([](arith::ShRSIOp op) { totalShift(op, true); })
-        .Case<arith::FPToSIOp, arith::FPToUIOp>([](auto op) { saturate(op); })
-        .Case([](math::ExpOp op) { expandExp(op); });
+        .Case<arith::FPToSIOp, arith::FPToUIOp>([](auto op) { saturate(op); });
 }
 
 // What the backend cannot select would end the process: it is refused here.
@@ -152,24 +127,10 @@ LogicalResult expandScalars(ModuleOp module) {
     if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
   }
   RewritePatternSet patterns(module.getContext());
-  math::populateExpansionPatterns(
-      patterns, {"sinh", "cosh", "tan", "tanh", "asinh", "acosh", "atanh", "powf", "fpowi", "round", "ctlz"});
-  populateMathPolynomialApproximationPatterns(
-      patterns,
-      [](StringRef name) {
-        return llvm::is_contained({math::AtanOp::getOperationName(), math::Atan2Op::getOperationName(),
-                                   math::LogOp::getOperationName(), math::Log2Op::getOperationName(),
-                                   math::Log1pOp::getOperationName(), math::ErfOp::getOperationName(),
-                                   math::ErfcOp::getOperationName(), math::AsinOp::getOperationName(),
-                                   math::AcosOp::getOperationName(), math::ExpM1Op::getOperationName(),
-                                   math::CbrtOp::getOperationName(), math::SinOp::getOperationName(),
-                                   math::CosOp::getOperationName(), math::TanhOp::getOperationName()},
-                                  name);
-      },
-      2);
+  math::populateExpansionPatterns(patterns, {"round", "ctlz"});
   if (failed(applyPatternsGreedily(module, std::move(patterns)))) return failure();
-  // Expansions are made of further exponentials and logarithms, conversions and shifts.
-  expandDouble(module);
+  // Expansions are made of further conversions and shifts.
+  expandMaths(module);
   totalArithmetic(module);
   return rejectUnknown(module);
 }

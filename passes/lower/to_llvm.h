@@ -9,9 +9,6 @@ namespace dlc::lower {
 /// Gives scalar arithmetic its total meaning (graph.td) and expands maths to what NVPTX can select.
 mlir::LogicalResult expandScalars(mlir::ModuleOp module);
 
-/// The part of expandScalars for fp64 and integer powers.
-void expandDouble(mlir::ModuleOp module);
-
 /// scf, arith, math, func -> llvm; functions with `tile.warps` become kernels.
 mlir::LogicalResult lowerToLLVM(mlir::ModuleOp module);
 
