@@ -65,9 +65,9 @@ TRAINED = {
     "ppocr_cls": dict(
         exporter="paddle2onnx", wheel="ppocr",
         file="rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx",
-        inputs=[{"name": "x", "dtype": "float32", "shape": ["batch", 3, 48, 192],
+        inputs=[{"name": "x", "dtype": "float32", "shape": ["x_dim0", 3, 48, 192],
                  "fill": {"kind": "uniform", "low": -1.0, "high": 1.0}}],
-        sizes={"default": {"batch": 6}, "alt1": {"batch": 1}}),
+        sizes={"default": {"x_dim0": 6}, "alt1": {"x_dim0": 1}}),
     "silero_vad": dict(
         exporter="torch 2.9.0", wheel="silero", file="silero_vad/data/silero_vad_op18_ifless.onnx",
         inputs=[{"name": "input", "dtype": "float32", "shape": ["batch", 576],
