@@ -78,10 +78,10 @@ public:
     return value;
   }
 
-  /// i1, or null when the access always happens. A vector's conditions are those of its first register.
-  Value predicate(size_t r, size_t width) {
-    SmallVector<Dim> guards;
-    for (size_t g = 0; g < elements[r].guards.size(); ++g) guards.push_back(weakest(r, width, g));
+  /// i1, or null when the access always happens. A vector's conditions are those of its first register:
+  /// isVector proved that all agree.
+  Value predicate(size_t r) {
+    const SmallVector<Dim> &guards = elements[r].guards;
     for (auto &[key, value] : predicates)
       if (key == guards) return value;
     Value value = t.allHold(guards);
@@ -92,10 +92,6 @@ public:
   std::vector<Element> elements;
 
 private:
-  // With several registers the condition of the first or of the last one decides (isVector proved that they
-  // agree).
-  Dim weakest(size_t r, size_t, size_t g) { return elements[r].guards[g]; }
-
   bool isVector(size_t r, int64_t width) {
     const Element &first = elements[r];
     if (t.facts.divisor(first.offset) % width) return false;
@@ -249,7 +245,7 @@ Registers loadTile(ThreadBuilder &t, const Access &access, Type element, TypedAt
   Registers out;
   Value otherWord;
   for (size_t r = 0; r < builder.elements.size(); r += width) {
-    Value predicate = builder.predicate(r, width), pointer = builder.pointer(r);
+    Value predicate = builder.predicate(r), pointer = builder.pointer(r);
     SmallVector<Value> loaded;
     if (predicate) {
       if (!otherWord) {
@@ -272,7 +268,7 @@ void storeTile(ThreadBuilder &t, const Access &access, Type element, ArrayRef<Va
   int64_t perWord = width / words.count;
   Value owner = t.isOwner(access.layout);
   for (size_t r = 0; r < builder.elements.size(); r += width) {
-    Value predicate = builder.predicate(r, width), pointer = builder.pointer(r);
+    Value predicate = builder.predicate(r), pointer = builder.pointer(r);
     if (owner) predicate = predicate ? Value(arith::AndIOp::create(t.b, t.loc, predicate, owner)) : owner;
     SmallVector<Value> packed;
     for (int64_t w = 0; w < words.count; ++w)
@@ -307,7 +303,7 @@ void visitAccess(ThreadBuilder &t, const Access &access, Type element, int64_t w
                  function_ref<void(int64_t, Value, Value)> visit) {
   AccessBuilder builder(t, access, element);
   for (size_t r = 0; r < builder.elements.size(); r += width) {
-    Value predicate = builder.predicate(r, width), pointer = builder.pointer(r);
+    Value predicate = builder.predicate(r), pointer = builder.pointer(r);
     visit(int64_t(r), pointer, predicate);
   }
 }

@@ -1,8 +1,10 @@
 // Scalar arithmetic with a result for every input, and maths in terms of what the backend selects.
 //
-//   arith.divsi %a, %b    ->  %b == 0 ? 0 : %b == -1 ? -%a : %a / %b     (graph.td: division by zero is 0,
-//   INT_MIN / -1 is INT_MIN) arith.shli %a, %n     ->  %n < width ? %a << %n : 0 arith.fptosi %x       ->
-//   llvm.intr.fptosi.sat (NaN is 0)
+//   arith.divsi %a, %b  ->  %b == 0 ? 0 : %b == -1 ? -%a : %a / %b
+//   arith.shli %a, %n   ->  %n < width ? %a << %n : 0
+//   arith.fptosi %x     ->  llvm.fptosi.sat (NaN is 0)
+//
+// graph.td states the meaning: division by zero is 0, INT_MIN / -1 is INT_MIN.
 //
 // Runs on scalars, after distribution: MLIR's expansions create invalid constants on tensors.
 #include "passes/lower/maths/maths.h"
@@ -26,7 +28,7 @@ Value isEqual(OpBuilder &b, Location loc, Value x, int64_t value) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, constant(b, loc, x.getType(), value));
 }
 
-// Index arithmetic divides by extents, which are marked as safe by constant divisors or by `dlc.nonzero`.
+// A constant divisor needs no guard.
 bool isSafeDivisor(Value divisor, bool isSigned) {
   APInt value;
   return matchPattern(divisor, m_ConstantInt(&value)) && !value.isZero() && !(isSigned && value.isAllOnes());

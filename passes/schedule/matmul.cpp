@@ -328,8 +328,8 @@ private:
     return tile::DotOp::create(b, emitter.location, c.getType(), a, bb, c, b.getStringAttr(p.kind->name));
   }
 
-  /// An fp32 fragment as the sum of two tf32 ones. Truncation keeps infinities finite-free: x == high leaves
-  /// no rest.
+  /// An fp32 fragment as the sum of two tf32 ones. An infinity equals its truncation and so leaves no rest
+  /// (inf - inf).
   std::pair<Value, Value> splitFragment(Value x) {
     auto type = cast<RankedTensorType>(x.getType());
     auto bits = type.clone(b.getI32Type());
@@ -387,7 +387,6 @@ private:
 
   Value mainLoop() {
     Side lhs = makeSide(true), rhs = makeSide(false);
-    Type i32 = b.getI32Type();
     auto i32Constant = [&](int64_t value) -> Value {
       return arith::ConstantOp::create(b, emitter.location, b.getI32IntegerAttr(value));
     };
@@ -422,7 +421,6 @@ private:
       out.push_back(newB);
       return out;
     });
-    (void)i32;
     // Nothing may be under way when the CTA's shared memory goes away.
     SmallVector<Value> left(results.begin() + 2, results.end());
     SmallVector<Type> types;
@@ -459,7 +457,7 @@ private:
     }
   }
 
-  mutable Product p;
+  Product p;
   Tiling tiling;
   tile::WarpGrid grid;
   KernelBuilder kernel;

@@ -219,10 +219,8 @@ private:
 
   Emitter::Coords operandCoords(graph::ReduceOp op, const Emitter::Coords &coords, const Dim &column) {
     SmallVector<Dim> dims = graph::dimsOf(op.getOperands()[0]), innerDims;
-    for (int64_t d : op.getDims()) innerDims.push_back(dims[d]);
     SmallVector<int64_t> sorted(op.getDims());
     llvm::sort(sorted);
-    innerDims.clear();
     for (int64_t d : sorted) innerDims.push_back(dims[d]);
     auto inner = delinearize(column, innerDims);
     Emitter::Coords at(dims.size());
