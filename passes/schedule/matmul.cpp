@@ -11,208 +11,14 @@
 // Operands that are plain memory under movement (transposed, sliced, padded, reshaped) are copied
 // asynchronously through their access maps; others are computed in registers and stored. Results are emitted
 // in the layout of C: epilogues cost no memory.
-#include "ir/tile/dot_kinds.h"
 #include "passes/schedule/families.h"
+#include "passes/schedule/tiling.h"
 
 using namespace mlir;
 
 namespace dlc::schedule {
 
 namespace {
-
-/// C[b, m, n] = sum over k of A[b, m, k] * B[b, k, n]: the flattened dims of a dot or a convolution, and
-/// where elements lie.
-struct Product {
-  Value lhs, rhs, result;
-  Dim batch, m, n, k;
-  Dim lhsRun,
-      rhsRun; // extents of the innermost dims of m and n: rows that are neighbours in memory, if any are
-  const tile::DotKind *kind;
-  bool split; // three tf32 products for one of fp32
-  /// The coordinates of an operand's element; conditions under which it is not zero are added to `guards`.
-  std::function<Emitter::Coords(bool isLhs, Dim batch, Dim row, Dim k, SmallVector<Dim> &guards)> operandAt;
-  std::function<Emitter::Coords(Dim batch, Dim row, Dim column)> resultAt;
-};
-
-Dim productOf(ArrayRef<Dim> dims, ArrayRef<int64_t> which) {
-  Dim result(1);
-  for (int64_t d : which) result = result * dims[d];
-  return result;
-}
-
-SmallVector<int64_t> freeDims(size_t rank, ArrayRef<int64_t> batch, ArrayRef<int64_t> contract) {
-  SmallVector<int64_t> free;
-  for (size_t d = 0; d < rank; ++d)
-    if (!llvm::is_contained(batch, int64_t(d)) && !llvm::is_contained(contract, int64_t(d)))
-      free.push_back(int64_t(d));
-  return free;
-}
-
-// Writes the parts of a flat position into the coordinates of the dims it was flattened from.
-void scatter(Emitter::Coords &coords, ArrayRef<Dim> dims, ArrayRef<int64_t> which, const Dim &position) {
-  SmallVector<Dim> extents;
-  for (int64_t d : which) extents.push_back(dims[d]);
-  auto parts = delinearize(position, extents);
-  for (auto [d, part] : llvm::zip(which, parts)) coords[d] = part;
-}
-
-Product productOfDot(graph::DotOp dot) {
-  Product p;
-  p.lhs = dot.getLhs(), p.rhs = dot.getRhs(), p.result = dot.getResult();
-  SmallVector<Dim> lhs = graph::dimsOf(p.lhs), rhs = graph::dimsOf(p.rhs);
-  SmallVector<int64_t> lhsBatch(dot.getLhsBatch()), rhsBatch(dot.getRhsBatch()),
-      lhsContract(dot.getLhsContract()), rhsContract(dot.getRhsContract());
-  auto lhsFree = freeDims(lhs.size(), lhsBatch, lhsContract),
-       rhsFree = freeDims(rhs.size(), rhsBatch, rhsContract);
-  p.batch = productOf(lhs, lhsBatch), p.m = productOf(lhs, lhsFree), p.n = productOf(rhs, rhsFree);
-  p.k = productOf(lhs, lhsContract);
-  p.lhsRun = lhsFree.empty() ? Dim(1) : lhs[lhsFree.back()];
-  p.rhsRun = rhsFree.empty() ? Dim(1) : rhs[rhsFree.back()];
-  p.operandAt = [=](bool isLhs, Dim batch, Dim row, Dim k, SmallVector<Dim> &) {
-    ArrayRef<Dim> dims = isLhs ? lhs : rhs;
-    Emitter::Coords coords(dims.size());
-    scatter(coords, dims, isLhs ? lhsBatch : rhsBatch, batch);
-    scatter(coords, dims, isLhs ? lhsFree : rhsFree, row);
-    // Contracted dims pair up by position.
-    scatter(coords, dims, isLhs ? lhsContract : rhsContract, k);
-    return coords;
-  };
-  p.resultAt = [=](Dim batch, Dim row, Dim column) {
-    Emitter::Coords coords;
-    auto add = [&](ArrayRef<Dim> dims, ArrayRef<int64_t> which, const Dim &position) {
-      SmallVector<Dim> extents;
-      for (int64_t d : which) extents.push_back(dims[d]);
-      coords.append(delinearize(position, extents));
-    };
-    add(lhs, lhsBatch, batch);
-    add(lhs, lhsFree, row);
-    add(rhs, rhsFree, column);
-    return coords;
-  };
-  return p;
-}
-
-// A convolution as a product: m are a group's output channels, n the output positions of all images, k the
-// group's input channels and the taps, batch the groups. The input is read through the access map of its
-// windows, never materialised.
-Product productOfConv(graph::ConvOp conv) {
-  Product p;
-  p.lhs = conv.getFilter(), p.rhs = conv.getInput(), p.result = conv.getResult();
-  SmallVector<Dim> filter = graph::dimsOf(p.lhs), input = graph::dimsOf(p.rhs), out = graph::dimsOf(p.result);
-  SmallVector<int64_t> strides(conv.getStrides()), dilations(conv.getDilations());
-  SmallVector<Dim> low(conv.getLow().getDims());
-  p.batch = Dim(conv.getGroups());
-  p.m = *exactDivide(filter[0], p.batch);
-  SmallVector<Dim> positions{out[0]}, taps{filter[1]};
-  positions.append(out.begin() + 2, out.end());
-  taps.append(filter.begin() + 2, filter.end());
-  p.n = graph::elementCount(positions), p.k = graph::elementCount(taps);
-  p.lhsRun = p.m, p.rhsRun = positions.back();
-  Dim perGroup = p.m, channels = filter[1];
-  p.operandAt = [=](bool isLhs, Dim batch, Dim row, Dim k, SmallVector<Dim> &guards) {
-    auto tap = delinearize(k, taps);
-    Emitter::Coords coords;
-    if (isLhs) {
-      coords.push_back(batch * perGroup + row);
-      coords.append(tap.begin(), tap.end());
-      return coords;
-    }
-    auto at = delinearize(row, positions);
-    coords.push_back(at[0]);
-    coords.push_back(batch * channels + tap[0]);
-    for (size_t d = 0; d < strides.size(); ++d) {
-      Dim place = at[d + 1] * strides[d] + tap[d + 1] * dilations[d] - low[d];
-      guards.push_back(place);
-      guards.push_back(input[d + 2] - 1 - place);
-      coords.push_back(place);
-    }
-    return coords;
-  };
-  p.resultAt = [=](Dim batch, Dim row, Dim column) {
-    auto at = delinearize(column, positions);
-    Emitter::Coords coords{at[0], batch * perGroup + row};
-    coords.append(at.begin() + 1, at.end());
-    return coords;
-  };
-  return p;
-}
-
-std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target) {
-  Operation *hero = nullptr;
-  bool fits = true;
-  region.function().walk([&](Operation *op) {
-    if (isa<graph::ReduceOp, graph::WindowOp>(op)) fits = false;
-    if (!isa<graph::DotOp, graph::ConvOp>(op)) return;
-    fits &= !hero;
-    hero = op;
-  });
-  if (!fits || !hero) return std::nullopt;
-  auto dot = dyn_cast<graph::DotOp>(hero);
-  Product p = dot ? productOfDot(dot) : productOfConv(cast<graph::ConvOp>(hero));
-  // Few channels of a group (depthwise) would leave the instruction's rows empty.
-  if (!dot && !region.facts.proveLessEqual(Dim(8), p.m)) return std::nullopt;
-  Type element = graph::elementTypeOf(p.lhs);
-  bool tf32 = (dot ? dot.getPrecision() : cast<graph::ConvOp>(hero).getPrecision()) == "tf32";
-  p.split = element.isF32() && !tf32;
-  // Three products on tensor cores against one on the FMA units.
-  if (p.split && target.tf32TensorTflops < 3 * target.fp32Tflops) return std::nullopt;
-  p.kind = tile::findDotKind(element.isF16()    ? "f16"
-                             : element.isBF16() ? "bf16"
-                             : element.isF32()  ? "tf32"
-                                                : "");
-  if (!p.kind) return std::nullopt;
-  return p;
-}
-
-/// The choices of a kernel.
-struct Tiling {
-  int64_t m, n, k, stages, warpsM, warpsN;
-  int64_t warps() const { return warpsM * warpsN; }
-};
-
-int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
-
-// Modelled time of a tiling in units of one SM's mma throughput, for the sizes the facts allow (symbols at a
-// middling value).
-double costOf(const Tiling &t, const Product &p, int64_t batch, int64_t m, int64_t n, int64_t k,
-              const TargetRecord &target) {
-  double tiles = double(batch) * (roundUp(m, t.m) / t.m) * (roundUp(n, t.n) / t.n);
-  // Small tiles reuse less of what they read: their inner loop is bound by shared memory.
-  double efficiency = std::min(1.0, 0.35 + 0.65 * double(t.m * t.n) / (128.0 * 128.0));
-  double perSm = std::max(1.0, 8.0 / double(t.warps()));
-  double waves = std::ceil(tiles / (target.sms * std::min(perSm, std::max(1.0, tiles / target.sms))));
-  double tile = double(t.m) * t.n * (double(roundUp(k, t.k)) + 64.0) / efficiency;
-  return waves * tile * std::min(perSm, std::max(1.0, tiles / target.sms));
-}
-
-int64_t sampleValue(const Dim &dim, const DimFacts &facts) {
-  std::map<std::string, int64_t> values;
-  for (const std::string &symbol : dim.symbols()) {
-    DimRange range = facts.range(symbol);
-    values[symbol] = std::clamp<int64_t>(128, std::max<int64_t>(range.lo, 1), std::max<int64_t>(range.hi, 1));
-  }
-  return std::max<int64_t>(1, dim.evaluate(values).value_or(1 << 20));
-}
-
-Tiling chooseTiling(const Product &p, const CanonicalRegion &region, const TargetRecord &target) {
-  static const Tiling candidates[] = {{128, 128, 32, 4, 2, 4}, {128, 64, 32, 4, 2, 2}, {64, 128, 32, 4, 2, 2},
-                                      {64, 64, 32, 4, 2, 2},   {64, 32, 32, 4, 2, 2},  {32, 64, 32, 4, 2, 2},
-                                      {32, 32, 32, 4, 2, 2},   {16, 64, 64, 4, 1, 4},  {16, 32, 64, 4, 1, 4}};
-  int64_t batch = sampleValue(p.batch, region.facts), m = sampleValue(p.m, region.facts),
-          n = sampleValue(p.n, region.facts), k = sampleValue(p.k, region.facts);
-  const Tiling *best = nullptr;
-  double bestCost = 0;
-  for (const Tiling &t : candidates) {
-    // Splitting doubles the fragments held in registers.
-    if (p.split && t.m * t.n > 64 * 64) continue;
-    double cost = costOf(t, p, batch, m, n, k, target);
-    if (best && cost >= bestCost) continue;
-    best = &t, bestCost = cost;
-  }
-  Tiling chosen = *best;
-  if (p.kind->elementBits == 32) chosen.k = std::max<int64_t>(16, chosen.k / 2), chosen.stages = 3;
-  return chosen;
-}
 
 class MatmulKernel {
 public:
@@ -292,7 +98,7 @@ private:
                                       padded ? 8 : 0);
     side.buffer = tile::AllocOp::create(b, emitter.location, side.type);
     int64_t stage = stageRows * (columns + (padded ? 8 : 0)) * size;
-    sharedBytes += roundUp(tiling.stages * stage, 128);
+    sharedBytes += (tiling.stages * stage + 127) / 128 * 128;
     return side;
   }
 

@@ -1,0 +1,17 @@
+// The tile of a matrix product: candidates and the model that chooses between them.
+#pragma once
+
+#include "passes/schedule/product.h"
+
+namespace dlc::schedule {
+
+/// The choices of a kernel.
+struct Tiling {
+  int64_t m, n, k, stages, warpsM, warpsN;
+  int64_t warps() const { return warpsM * warpsN; }
+};
+
+/// The cheapest candidate for a product on a target, with symbols at a middling value of their ranges.
+Tiling chooseTiling(const Product &product, const CanonicalRegion &region, const TargetRecord &target);
+
+} // namespace dlc::schedule
