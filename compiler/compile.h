@@ -2,6 +2,8 @@
 #pragma once
 
 #include "compiler/artifact/artifact.h"
+#include "compiler/dump.h"
+#include "compiler/phases.h"
 #include "ir/graph/graph_module.h"
 #include "ir/support/diagnostic.h"
 #include "passes/options.h"
@@ -10,29 +12,31 @@
 
 namespace dlc {
 
-/// Levels whose text `--emit` prints.
-enum class Level { Graph, Regions, Tile, Thread, Llvm, Ptx, Plan };
-std::optional<Level> parseLevel(std::string_view name);
-
 struct CompileRequest {
   std::string output;        ///< path of the artifact
   std::optional<Level> emit; ///< stop there and give the text instead of an artifact
   ArtifactInfo info;
   bool threads = true; ///< kernels are compiled in parallel
+  bool lines = false;  ///< the PTX has lines of a graph text that is written beside it
 };
 
 struct CompileResult {
+  explicit CompileResult(std::string dumpFolder = "") : dump(std::move(dumpFolder)) {}
+
   std::string text; ///< of the level asked for
   std::string hash; ///< of the artifact
   size_t regions = 0, kernels = 0;
   plan::Plan plan;
+  Phases phases;
+  DumpFolder dump; ///< receives the levels that are reached
 };
 
 /// Dialects and translations that a compile needs, loaded into the context.
 void prepareContext(mlir::MLIRContext &context);
 
 /// Runs the graph passes: afterwards the model consists of regions. False with a diagnostic on failure.
-bool runGraphPasses(GraphModule &model, PassContext &context, Diagnostics &diagnostics);
+bool runGraphPasses(GraphModule &model, PassContext &context, CompileResult &result,
+                    Diagnostics &diagnostics);
 
 /// Compiles a model whose main function consists of regions (see passes/graph). False with a diagnostic on
 /// failure.

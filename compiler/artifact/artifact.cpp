@@ -67,6 +67,7 @@ private:
 };
 
 constexpr llvm::StringLiteral generatorKey = "dlc-weights";
+constexpr llvm::StringLiteral graphTextMark = "// dlc graph text: ";
 
 bool isOurs(const std::string &path, llvm::StringRef mark, bool atEnd) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
@@ -171,7 +172,10 @@ bool streamWeights(AtomicFile &file, const WeightsLayout &layout, const plan::Pl
 } // namespace
 
 std::string mergePtx(const std::vector<std::string> &modules) {
-  std::string header, body;
+  std::string header, files, body;
+  auto once = [](std::string &list, llvm::StringRef line) {
+    if (list.find(line.str()) == std::string::npos) list += line.str() + "\n";
+  };
   std::pair<int, int> version{0, 0};
   for (const std::string &module : modules) {
     llvm::StringRef rest = module;
@@ -183,22 +187,37 @@ std::string mergePtx(const std::vector<std::string> &modules) {
         int a = 0, b = 0;
         if (!major.getAsInteger(10, a) && !minor.getAsInteger(10, b)) version = std::max(version, {a, b});
       } else if (line.starts_with(".target") || line.starts_with(".address_size")) {
-        if (header.find(line.str()) == std::string::npos) header += line.str() + "\n";
+        once(header, line);
+      } else if (line.ltrim().starts_with(".file")) {
+        once(files, line.ltrim()); // every module numbers the one graph text as its first
+      } else if (line.ltrim().starts_with(".section")) {
+        // An empty one, which only says that there is line information.
       } else if (!line.starts_with("//") && !line.trim().empty()) {
         body += line.str() + "\n";
       }
     }
   }
   return ".version " + std::to_string(version.first) + "." + std::to_string(version.second) + "\n" + header +
-         "\n" + body;
+         files + "\n" + body;
 }
 
-bool writeArtifact(const std::string &path, const std::string &ptx, const plan::Plan &plan,
+std::string graphTextPath(const std::string &artifact) { return artifact + ".mlir"; }
+
+std::string graphTextHeading(const std::string &artifact) {
+  return graphTextMark.str() + "the lines of " + llvm::sys::path::filename(artifact).str() + " point in here";
+}
+
+bool writeArtifact(const std::string &path, const ArtifactText &text, const plan::Plan &plan,
                    const WeightsTable &weights, const ArtifactInfo &info, std::string &hash,
                    std::string &error) {
-  std::string weightsPath = path + ".safetensors", described;
+  std::string weightsPath = path + ".safetensors", graphPath = graphTextPath(path), described;
   if (!mayWrite(path, "//!dlc-plan", true, error)) return false;
-  AtomicFile weightsFile(weightsPath), file(path);
+  AtomicFile weightsFile(weightsPath), graphFile(graphPath), file(path);
+  if (!text.graph.empty()) {
+    if (!mayWrite(graphPath, graphTextMark, false, error) || !graphFile.open(error)) return false;
+    graphFile.write(text.graph);
+    if (!graphFile.close(error)) return false;
+  }
   if (!plan.weights.empty()) {
     if (!mayWrite(weightsPath, generatorKey, false, error) || !weightsFile.open(error)) return false;
     WeightsLayout layout = layOut(plan, weights);
@@ -212,13 +231,14 @@ bool writeArtifact(const std::string &path, const std::string &ptx, const plan::
                     .dump();
   }
   if (!file.open(error)) return false;
-  std::string text = ptx + "//!dlc-plan 1 begin\n";
+  std::string whole = text.ptx + "//!dlc-plan 1 begin\n";
   std::string document = planText(plan, info, described);
-  for (llvm::StringRef line : llvm::split(document, '\n')) text += "//" + line.str() + "\n";
-  file.write(text);
+  for (llvm::StringRef line : llvm::split(document, '\n')) whole += "//" + line.str() + "\n";
+  file.write(whole);
   hash = hex(file.hash);
   file.write("//!dlc-plan 1 end sha256:" + hash + "\n");
   if (!file.close(error)) return false;
+  if (!text.graph.empty() && !graphFile.commit(error)) return false;
   if (!plan.weights.empty() && !weightsFile.commit(error)) return false;
   return file.commit(error);
 }

@@ -21,13 +21,22 @@ struct ArtifactInfo {
 /// the weights file, or is empty.
 std::string planText(const plan::Plan &plan, const ArtifactInfo &info, const std::string &weights);
 
-/// One PTX module of several that the backend wrote for the same target.
+/// One PTX module of several that the backend wrote for the same target, with lines of at most one file.
 std::string mergePtx(const std::vector<std::string> &modules);
 
-/// Writes `path`, and `path`.safetensors when the plan has weights; both appear complete or not at all. Files
-/// that dlc did not write are not overwritten. On failure: false and a message. `hash` receives the
-/// artifact's digest.
-bool writeArtifact(const std::string &path, const std::string &ptx, const plan::Plan &plan,
+struct ArtifactText {
+  std::string ptx;
+  std::string graph; ///< what the PTX's lines point into, starting with its heading; empty without lines
+};
+
+/// The graph text beside an artifact: its path, and the first line that says who wrote it.
+std::string graphTextPath(const std::string &artifact);
+std::string graphTextHeading(const std::string &artifact);
+
+/// Writes `path`, `path`.safetensors when the plan has weights, and the graph text if there is one; all
+/// appear complete or not at all. Files that dlc did not write are not overwritten. On failure: false and a
+/// message. `hash` receives the artifact's digest.
+bool writeArtifact(const std::string &path, const ArtifactText &text, const plan::Plan &plan,
                    const WeightsTable &weights, const ArtifactInfo &info, std::string &hash,
                    std::string &error);
 

@@ -23,13 +23,24 @@ static func::FuncOp makeFunction(const CanonicalRegion &region, ModuleOp module,
   return function;
 }
 
+// Where addresses, copies and loops belong that no single op asks for: the hero, or the region.
+static Location heroLocation(func::FuncOp source) {
+  Location location = source.getLoc();
+  source.walk([&](Operation *op) {
+    if (!isa<graph::DotOp, graph::ConvOp, graph::WindowOp, graph::ReduceOp>(op)) return WalkResult::advance();
+    location = op->getLoc();
+    return WalkResult::interrupt();
+  });
+  return location;
+}
+
 KernelBuilder::KernelBuilder(const CanonicalRegion &region, ModuleOp module, const std::string &name,
                              int64_t warps, int64_t indexBits)
     : b(module.getContext()), emitter(b, b.getIntegerType(indexBits)), region(region),
       function(makeFunction(region, module, name, warps, b.getIntegerType(indexBits), b)) {
   emitter.facts = region.facts;
-  emitter.location = function.getLoc();
   func::FuncOp source = region.function();
+  emitter.location = heroLocation(source);
   unsigned operands = source.getNumArguments(), outputs = source.getNumResults(), next = 0;
   for (unsigned i = 0; i < operands; ++i) {
     Value argument = source.getArgument(i);

@@ -14,11 +14,12 @@ namespace dlc::tool {
 namespace {
 
 struct Arguments {
-  std::string model, output, target = "a100", emit, precision = "as-is", disable, remarks, saveValues, inputs;
+  std::string model, output, target = "a100", emit, precision = "as-is", disable, remarks, saveValues, inputs,
+                             dumpFolder;
   interp::FloatMode mode = interp::FloatMode::F32;
   std::vector<std::string> dims, sets;
   int jobs = 0;
-  bool listTargets = false, listPasses = false;
+  bool lines = false, timing = false, listTargets = false, listPasses = false;
 };
 
 int printLists(const Arguments &arguments) {
@@ -39,11 +40,13 @@ std::string seconds(std::chrono::steady_clock::time_point since) {
 class Compile {
 public:
   explicit Compile(const Arguments &arguments)
-      : arguments(arguments), diagnostics(arguments.model), start(std::chrono::steady_clock::now()) {}
+      : arguments(arguments), diagnostics(arguments.model), start(std::chrono::steady_clock::now()),
+        result(arguments.dumpFolder) {}
 
   int run() {
     bool done = readOptions() && compile();
     llvm::errs() << passes.remarks.text() << diagnostics.text();
+    if (done && arguments.timing) llvm::errs() << result.phases.text();
     return done && !diagnostics.hasErrors() ? 0 : 1;
   }
 
@@ -55,6 +58,7 @@ private:
     request.info.options = {
         {"target", arguments.target}, {"precision", arguments.precision}, {"disable", arguments.disable}};
     request.threads = arguments.jobs != 1;
+    request.lines = arguments.lines;
     request.info.target = passes.options.target = findTarget(arguments.target);
     if (!request.info.target)
       diagnostics.report(Code::E0504, "no target is called '" + arguments.target + "'");
@@ -69,6 +73,8 @@ private:
       passes.remarks.enable(*format);
     else if (!arguments.remarks.empty())
       diagnostics.report(Code::E0505, "no format of remarks is called '" + arguments.remarks + "'");
+    if (result.dump.isWanted())
+      if (error = result.dump.create(); !error.empty()) diagnostics.report(Code::E0603, error);
     for (const std::string &text : arguments.dims) parseDimOption(text, import, diagnostics);
     for (const std::string &text : arguments.sets) parseSetOption(text, import, diagnostics);
     return !diagnostics.hasErrors();
@@ -88,14 +94,19 @@ private:
     mlir::MLIRContext context(request.threads ? mlir::MLIRContext::Threading::ENABLED
                                               : mlir::MLIRContext::Threading::DISABLED);
     prepareContext(context);
-    std::optional<GraphModule> model = load(context);
+    std::optional<GraphModule> model = result.phases.time("import", [&] { return load(context); });
     if (!model) return false;
+    std::string imported;
+    if (request.emit == Level::Graph || result.dump.isWanted()) {
+      llvm::raw_string_ostream(imported) << *model->module;
+      result.dump.write(Level::Graph, imported);
+    }
     if (request.emit == Level::Graph) {
-      model->module->print(llvm::outs());
+      std::cout << imported;
       return true;
     }
-    CompileResult result;
-    if (!runGraphPasses(*model, passes, diagnostics) || !compileRegions(*model, request, result, diagnostics))
+    if (!runGraphPasses(*model, passes, result, diagnostics) ||
+        !compileRegions(*model, request, result, diagnostics))
       return false;
     if (request.emit) {
       std::cout << result.text;
@@ -115,6 +126,7 @@ private:
   Diagnostics diagnostics;
   std::chrono::steady_clock::time_point start;
   CompileRequest request;
+  CompileResult result;
   PassContext passes;
   ImportOptions import;
 };
@@ -135,6 +147,11 @@ void addCompile(CLI::App &app, Action &action) {
   app.add_option("--disable", arguments->disable,
                  "passes and kinds of fusion to switch off, comma-separated");
   app.add_option("--remarks", arguments->remarks, "print each decision to stderr: text or json");
+  app.add_flag("--timing", arguments->timing, "print to stderr how long each phase took");
+  app.add_option("--dump-dir", arguments->dumpFolder,
+                 "folder that receives each level as a file, kernel by kernel");
+  app.add_flag("-g", arguments->lines,
+               "line information: the PTX points into OUTPUT.mlir, a text of the graph");
   app.add_flag("--list-targets", arguments->listTargets, "print the names that --target takes");
   app.add_flag("--list-passes", arguments->listPasses, "print the names that --disable takes");
   auto *save = app.add_option("--save-values", arguments->saveValues,

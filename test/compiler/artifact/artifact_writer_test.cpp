@@ -57,7 +57,7 @@ protected:
   }
   bool write() {
     error.clear();
-    return writeArtifact(path(), ".version 7.0\n", plan, weights, info, hash, error);
+    return writeArtifact(path(), {".version 7.0\n", ""}, plan, weights, info, hash, error);
   }
 
   std::string path(const std::string &name = "m.ptx") const { return folder + "/" + name; }
@@ -206,7 +206,7 @@ TEST_F(Artifact, aFolderIsNoFile) {
 }
 
 TEST_F(Artifact, aMissingFolderIsSaid) {
-  EXPECT_FALSE(writeArtifact(path("none/m.ptx"), "", plan, weights, info, hash, error));
+  EXPECT_FALSE(writeArtifact(path("none/m.ptx"), {}, plan, weights, info, hash, error));
   EXPECT_NE(error.find("cannot write"), std::string::npos) << error;
 }
 
