@@ -92,7 +92,7 @@ ModelFile::Payload ModelFile::external(const onnx::TensorProto &tensor, uint64_t
   uint64_t length = entries.count("length") ? number("length", entries["length"]) : expected;
   if (length != expected)
     throw Refusal{Code::E0402,
-                  "external data has " + std::to_string(length) + " bytes, its dims and type need " +
+                  "external data has " + std::to_string(length) + " bytes, but its dims and type need " +
                       std::to_string(expected),
                   ""};
   if (!readWeights) return std::monostate();

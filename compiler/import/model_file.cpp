@@ -67,7 +67,7 @@ uint64_t countOf(const onnx::TensorProto &tensor) {
 [[noreturn]] void sizeMismatch(uint64_t have, uint64_t want, const char *unit) {
   throw Refusal{
       Code::E0206,
-      "holds " + std::to_string(have) + " " + unit + ", its dims and type need " + std::to_string(want), ""};
+      "holds " + std::to_string(have) + " " + unit + ", but its dims and type need " + std::to_string(want), ""};
 }
 
 template <typename T, typename List> std::vector<char> packed(const List &list, uint64_t count) {
@@ -158,7 +158,7 @@ std::vector<char> fromVarints(llvm::StringRef text, DataType type, uint64_t coun
 Tensor ModelFile::declare(const onnx::TensorProto &tensor) const {
   auto type = supportedType(tensor.data_type());
   if (!type)
-    throw Refusal{Code::E0303, "tensors of type " + typeName(tensor.data_type()) + " are not supported", ""};
+    throw Refusal{Code::E0303, "its type, " + typeName(tensor.data_type()) + ", is not supported", ""};
   if (tensor.dims_size() > 16) throw Refusal{Code::E0206, "has more than 16 dims", ""};
   countOf(tensor);
   Dims dims;
@@ -167,6 +167,16 @@ Tensor ModelFile::declare(const onnx::TensorProto &tensor) const {
 }
 
 ModelFile::Payload ModelFile::payload(const onnx::TensorProto &tensor) {
+  try {
+    return elements(tensor);
+  } catch (Refusal &refusal) { // reported at the node that reads the tensor: say which one it is
+    if (!tensor.name().empty())
+      refusal.message = "tensor `" + printable(tensor.name(), 60) + "`: " + refusal.message;
+    throw;
+  }
+}
+
+ModelFile::Payload ModelFile::elements(const onnx::TensorProto &tensor) {
   DataType type = *supportedType(tensor.data_type());
   uint64_t count = countOf(tensor), expected = count * byteSize(storageType(type));
   Payload result;

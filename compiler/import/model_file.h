@@ -46,6 +46,7 @@ public:
   Payload payload(const onnx::TensorProto &tensor);
 
 private:
+  Payload elements(const onnx::TensorProto &tensor);
   Payload external(const onnx::TensorProto &tensor, uint64_t expected);
 
   WeightsTable::MappedFile buffer;

@@ -20,6 +20,9 @@ bool Importer::checkHeader() {
     opsets[entry.domain() == "ai.onnx" ? "" : entry.domain()] = entry.version();
   auto found = opsets.find("");
   if (found == opsets.end() && model.ir_version() < 3) found = opsets.emplace("", 1).first;
+  if (found == opsets.end() &&
+      llvm::any_of(model.graph().node(), [](const auto &node) { return node.domain().empty(); }))
+    diagnostics.report(Code::E0104, "the model imports no opset of the default domain");
   if (found != opsets.end() && (found->second < oldestOpset || found->second > newestOpset))
     diagnostics.report(Code::E0104, "opset " + std::to_string(found->second) + " is not between " +
                                         std::to_string(oldestOpset) + " and " + std::to_string(newestOpset));

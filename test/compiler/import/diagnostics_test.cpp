@@ -84,6 +84,9 @@ TEST(ImportDiagnostics, Versions) {
   Model newer = one("Relu");
   newer.proto.set_ir_version(99);
   expectCode(import(newer), "E0104");
+  Model none = one("Relu");
+  none.proto.clear_opset_import();
+  expectCode(import(none), "E0104");
 }
 
 TEST(ImportDiagnostics, DeepNesting) {
@@ -129,6 +132,10 @@ TEST(ImportDiagnostics, Structure) {
     lying.floats("w", {2, 3}).set_dims(0, dim);
     expectCode(import(lying), "E0206");
   }
+  Model lying = one("Add", {"x", "w"});
+  lying.floats("w", {2, 3}).set_dims(0, 3);
+  EXPECT_NE(import(lying).diagnostics.find("tensor `w`: holds 24 bytes"), std::string::npos)
+      << import(lying).diagnostics;
 }
 
 TEST(ImportDiagnostics, Functions) {
