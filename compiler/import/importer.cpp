@@ -161,8 +161,8 @@ void Importer::importOperator(Node &node) {
   int given = node.proto.input_size();
   while (given > 0 && node.proto.input(given - 1).empty()) --given;
   auto count = [&](const char *bound, int limit) {
-    node.fail(Code::E0302,
-              "has " + std::to_string(given) + (given == 1 ? " input, " : " inputs, ") + bound + " " + std::to_string(limit));
+    node.fail(Code::E0302, "has " + std::to_string(given) + (given == 1 ? " input, " : " inputs, ") + bound +
+                               " " + std::to_string(limit));
   };
   if (given < row.minInputs) count("needs at least", row.minInputs);
   if (row.maxInputs >= 0 && given > row.maxInputs) count("takes at most", row.maxInputs);

@@ -65,9 +65,10 @@ uint64_t countOf(const onnx::TensorProto &tensor) {
 }
 
 [[noreturn]] void sizeMismatch(uint64_t have, uint64_t want, const char *unit) {
-  throw Refusal{
-      Code::E0206,
-      "holds " + std::to_string(have) + " " + unit + ", but its dims and type need " + std::to_string(want), ""};
+  throw Refusal{Code::E0206,
+                "holds " + std::to_string(have) + " " + unit + ", but its dims and type need " +
+                    std::to_string(want),
+                ""};
 }
 
 template <typename T, typename List> std::vector<char> packed(const List &list, uint64_t count) {

@@ -21,6 +21,7 @@ typedef unsigned long long Address;
 static int (*cuInit)(unsigned);
 static int (*cuDeviceGet)(int *, int);
 static int (*cuDevicePrimaryCtxRetain)(void **, int);
+static int (*cuDevicePrimaryCtxRelease)(int);
 static int (*cuCtxSetCurrent)(void *);
 static int (*cuMemAlloc)(Address *, size_t);
 static int (*cuMemFree)(Address);
@@ -38,6 +39,7 @@ static int openDriver(const char *path) {
   FIND(cuInit, "cuInit");
   FIND(cuDeviceGet, "cuDeviceGet");
   FIND(cuDevicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain");
+  FIND(cuDevicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2");
   FIND(cuCtxSetCurrent, "cuCtxSetCurrent");
   FIND(cuMemAlloc, "cuMemAlloc_v2");
   FIND(cuMemFree, "cuMemFree_v2");
@@ -246,6 +248,7 @@ int main(int argc, char **argv) {
   printf("%s: %d threads, %zu bytes of results each, %s\n", dlc_module_hash(module), threads,
          workers[0].resultBytes, failed ? "NOT all equal" : "all equal");
   dlc_module_release(module);
+  cuDevicePrimaryCtxRelease(device);
   if (hostBlocks != 0 || deviceBlocks != 0) {
     fprintf(stderr, "leaked %lld host and %lld device blocks\n", (long long)hostBlocks,
             (long long)deviceBlocks);

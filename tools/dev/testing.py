@@ -17,6 +17,8 @@ from steps import ROOT, Failed, cores, say
 
 # Folders whose tests run under a sanitizer, too. ThreadSanitizer's preset has no compiler in it.
 SANITIZED = {"asan": ["test/runtime", "test/compiler/import", "test/passes/graph"], "tsan": ["test/runtime"]}
+# Programs that those tests run.
+PROGRAMS = ["dlc-example"]
 # Folders of IR tests that run with the sanitizer build's dlc-opt.
 SANITIZED_LIT = {"asan": ["test/passes/graph"], "tsan": []}
 # LLVM's headers poison what its allocators have not given out; libMLIR, which is not instrumented, allocates from the same
@@ -56,13 +58,16 @@ def sanitizer_lines(preset):
     folder = configure(preset)
     known = subprocess.run(["ninja", "-C", folder, "-t", "targets", "all"], capture_output=True, text=True).stdout
     targets = [f"{n}/all" for n in names if f"\n{n}/all:" in known]
-    build(preset, targets + (["dlc-opt"] if suites else []))
+    build(preset, targets + PROGRAMS + (["dlc-opt"] if suites else []))
     lines = [test_line(preset, suite.replace("/", "."), ["lit-22", "-sv", folder / suite], folder) for suite in suites]
     for test in listed_tests(folder):
         command, where = test.get("command", []), property_of(test, "WORKING_DIRECTORY", "")
         inside = any(where.startswith(str(folder / n)) for n in names)
-        if inside and command and "unit" in property_of(test, "LABELS", []):
-            lines.append(test_line(preset, test["name"], command, where, property_of(test, "ENVIRONMENT", [])))
+        if not inside or "unit" not in property_of(test, "LABELS", []):
+            continue
+        if not command: # ctest leaves the command out when its program is not there
+            raise Failed(f"the {preset} build lacks the program of the test {test['name']}")
+        lines.append(test_line(preset, test["name"], command, where, property_of(test, "ENVIRONMENT", [])))
     return lines
 
 

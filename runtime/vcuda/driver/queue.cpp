@@ -86,14 +86,19 @@ void Queue::waitAll() {
 }
 
 bool Queue::stop(int milliseconds) {
-  std::unique_lock lock(mutex);
-  stopping = true;
-  for (const auto &stream : streams) {
-    stream->pending.clear();
-    if (!running) stream->completed = stream->submitted;
+  {
+    std::unique_lock lock(mutex);
+    stopping = true;
+    for (const auto &stream : streams) {
+      stream->pending.clear();
+      if (!running) stream->completed = stream->submitted;
+    }
+    wake.notify_all();
+    if (!progress.wait_for(lock, std::chrono::milliseconds(milliseconds), [&] { return !running; }))
+      return false;
   }
-  wake.notify_all();
-  return progress.wait_for(lock, std::chrono::milliseconds(milliseconds), [&] { return !running; });
+  if (worker.joinable()) worker.join();
+  return true;
 }
 
 bool Queue::ready(const StreamState &stream) const {

@@ -2,6 +2,7 @@
 // marked as pending; the source is read at the last moment that the program allows, when a wait completes the
 // copy's group.
 #include "runtime/vcuda/exec/checks.h"
+#include "runtime/vcuda/exec/guest.h"
 
 #include <algorithm>
 #include <cstring>
@@ -58,8 +59,8 @@ void finish(WarpRun &w, PendingCopy &p, Mask lanes) {
   for (Mask m = lanes & p.mask; m; m &= m - 1) {
     unsigned l = unsigned(__builtin_ctz(m));
     uint8_t *to = cta.shared + p.copy.shared[l];
-    std::memcpy(to, cta.globalBytes + (p.copy.sourceBytes[l] ? p.copy.global[l] - cta.globalBase : 0),
-                p.copy.sourceBytes[l]);
+    if (p.copy.sourceBytes[l])
+      guest::read(to, cta.globalBytes + (p.copy.global[l] - cta.globalBase), p.copy.sourceBytes[l]);
     std::memset(to + p.copy.sourceBytes[l], 0, p.bytes - p.copy.sourceBytes[l]);
     if (!cta.checks) continue;
     std::memset(cta.sharedState + p.copy.shared[l], ByteReady, p.bytes);

@@ -1,4 +1,5 @@
 #include "runtime/vcuda/exec/checks.h"
+#include "runtime/vcuda/exec/guest.h"
 
 #include <algorithm>
 #include <cstring>
@@ -132,7 +133,7 @@ namespace {
 
 bool allReady(const uint8_t *state, uint32_t bytes) {
   for (uint32_t k = 0; k < bytes; ++k) {
-    if (state[k] != ByteReady) return false;
+    if (guest::at(state + k) != ByteReady) return false;
   }
   return true;
 }
@@ -219,7 +220,7 @@ void checkWriters(CtaRun &cta, Warp &w, const Inst &inst, unsigned lane, uint64_
                  other);
       return;
     }
-    if (newData[k] != cta.globalBytes[offset + k]) {
+    if (newData[k] != guest::at(cta.globalBytes + offset + k)) {
       addFinding(w, inst, "global-conflict", lane,
                  "writes another value to bytes that another CTA of the same launch wrote", nullptr, other);
       return;
@@ -239,7 +240,7 @@ Mask exec::checkGlobal(Warp &w, const Inst &inst, Mask mask, const uint64_t *add
     bool misaligned = addresses[l] % bytes != 0;
     bool inside = cta.globalSize >= bytes && offset <= cta.globalSize - bytes;
     if (inside && cta.checks) {
-      for (uint32_t k = 0; k < bytes; ++k) inside = inside && (cta.globalState[offset + k] & 1);
+      for (uint32_t k = 0; k < bytes; ++k) inside = inside && (guest::at(cta.globalState + offset + k) & 1);
     }
     if (!inside || misaligned) {
       reportAddress(w, inst, inside ? "misaligned" : "out-of-bounds", l, addresses[l], bytes,

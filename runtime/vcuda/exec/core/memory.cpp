@@ -3,6 +3,7 @@
 // Each access: addresses of the lanes, a vectorised look at whether anything could be wrong, and only then,
 // if so, the slow check in checks.cpp, which writes findings and returns the lanes that may go on.
 #include "runtime/vcuda/exec/core/half.h"
+#include "runtime/vcuda/exec/guest.h"
 
 namespace dlc::vcuda::exec::DLC_CORE {
 namespace {
@@ -60,9 +61,7 @@ DLC_INLINE bool areInside(Mask m, const u64 *at, u64 base, u64 size, u64 bytes) 
 }
 
 template <unsigned Bytes> DLC_INLINE u64 loadSmall(const u8 *p) {
-  typename Bits<Bytes>::type v;
-  memcpy(&v, p, Bytes);
-  return v;
+  return guest::load(reinterpret_cast<const typename Bits<Bytes>::type *>(p));
 }
 
 /// All state bytes of the active lanes are ByteReady.
@@ -72,7 +71,7 @@ DLC_INLINE bool areReady(Mask m, const u64 *at, u64 base, const u8 *state, bool 
   if (contiguous) {
     const u8 *s = state + (at[0] - base);
     u8 any = 0;
-    for (unsigned k = 0; k < 32 * Bytes; ++k) any |= u8(s[k] ^ ByteReady);
+    for (unsigned k = 0; k < 32 * Bytes; ++k) any |= u8(guest::at(s + k) ^ ByteReady);
     return any == 0;
   }
   constexpr u64 pattern = 0x0303030303030303;
@@ -146,31 +145,31 @@ DLC_INLINE void gather(Warp &w, const Inst &i, Mask m, const u64 *at, u64 base, 
     if (contiguous) {
       const u8 *p = bytes + (at[0] - base);
       if (i.count == 1) {
-        memcpy(slot<T>(w, dst[0]), p, 32 * E);
+        guest::read(slot<T>(w, dst[0]), reinterpret_cast<const T *>(p), 32);
       } else if (i.count == 2) {
         T *d0 = slot<T>(w, dst[0]), *d1 = slot<T>(w, dst[1]);
         const T *s = reinterpret_cast<const T *>(p);
         DLC_LANES {
-          d0[l] = s[2 * l];
-          d1[l] = s[2 * l + 1];
+          d0[l] = guest::at(s + 2 * l);
+          d1[l] = guest::at(s + 2 * l + 1);
         }
       } else {
         T *d0 = slot<T>(w, dst[0]), *d1 = slot<T>(w, dst[1]), *d2 = slot<T>(w, dst[2]),
           *d3 = slot<T>(w, dst[3]);
         const T *s = reinterpret_cast<const T *>(p);
         DLC_LANES {
-          d0[l] = s[4 * l];
-          d1[l] = s[4 * l + 1];
-          d2[l] = s[4 * l + 2];
-          d3[l] = s[4 * l + 3];
+          d0[l] = guest::at(s + 4 * l);
+          d1[l] = guest::at(s + 4 * l + 1);
+          d2[l] = guest::at(s + 4 * l + 2);
+          d3[l] = guest::at(s + 4 * l + 3);
         }
       }
       return;
     }
     for (; m; m &= m - 1) {
       unsigned l = unsigned(__builtin_ctz(m));
-      const u8 *p = bytes + (at[l] - base);
-      for (unsigned k = 0; k < i.count; ++k) memcpy(slot<T>(w, dst[k]) + l, p + k * E, E);
+      const T *p = reinterpret_cast<const T *>(bytes + (at[l] - base));
+      for (unsigned k = 0; k < i.count; ++k) slot<T>(w, dst[k])[l] = guest::load(p + k);
     }
     return;
   }
@@ -187,16 +186,14 @@ DLC_INLINE void scatter(Warp &w, const Inst &i, Mask m, const u64 *at, u64 base,
   const u32 *src = w.cta->operands + i.aux;
   using T = typename Bits<E>::type;
   if (E >= 2 && contiguous && i.width == E && i.count == 1) {
-    memcpy(bytes + (at[0] - base), slot<T>(w, src[0]), 32 * E);
+    guest::write(reinterpret_cast<T *>(bytes + (at[0] - base)), slot<T>(w, src[0]), 32);
     return;
   }
   for (; m; m &= m - 1) {
     unsigned l = unsigned(__builtin_ctz(m));
-    u8 *p = bytes + (at[l] - base);
-    for (unsigned k = 0; k < i.count; ++k) {
-      T v = T(getRegister(slot<u8>(w, src[k]), l, i.width));
-      memcpy(p + k * E, &v, E);
-    }
+    T *p = reinterpret_cast<T *>(bytes + (at[l] - base));
+    for (unsigned k = 0; k < i.count; ++k)
+      guest::store(p + k, T(getRegister(slot<u8>(w, src[k]), l, i.width)));
   }
 }
 
@@ -258,7 +255,7 @@ void markWritten(Warp &w, Mask m, const u64 *at, unsigned bytes, u64 flags) {
   Cta &c = *w.cta;
   for (; m; m &= m - 1) {
     u64 off = at[__builtin_ctz(m)] - c.globalBase;
-    memset(c.globalState + off, ByteReady, bytes);
+    guest::fill(c.globalState + off, ByteReady, bytes);
     u64 mask = bytes >= 4 ? 15 : ((u64(1) << bytes) - 1) << (off & 3);
     for (unsigned k = 0; k < (bytes + 3) / 4; ++k) {
       u64 *record = &c.globalWriters[(off >> 2) + k];
