@@ -32,6 +32,7 @@ const std::vector<Switch> &allSwitches() {
       {"sink-scales", "scales of a contraction's operands go behind it", true},
       {"fold-constants", "what depends on weights only is computed when the artifact is written", true},
       {"narrow-storage", "fp16 and bf16", true},
+      {"assign-storage", "tensors around convolutions lie in memory with their channels last", true},
       {"pointwise", "pointwise ops share a region", false},
       {"epilogue", "pointwise ops after a conv, dot or window join its region", false},
       {"prologue", "work on the operands of a hero joins its region", false},

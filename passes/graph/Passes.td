@@ -47,4 +47,8 @@ def NarrowStorage : GraphPass<"narrow-storage"> {
   let summary = "--precision=fp16 and bf16: what is stored between regions, and weights, in 16 bits";
 }
 
+def AssignStorage : GraphPass<"assign-storage"> {
+  let summary = "the order of dims in memory of what lies between regions: channels last around convolutions";
+}
+
 #endif

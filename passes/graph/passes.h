@@ -20,6 +20,7 @@ std::unique_ptr<mlir::Pass> createFoldConstantsPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createSetPrecisionPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createFuseRegionsPass(PassContext &context);
 std::unique_ptr<mlir::Pass> createNarrowStoragePass(PassContext &context);
+std::unique_ptr<mlir::Pass> createAssignStoragePass(PassContext &context);
 
 /// Makes every pass known to the pass registry (for dlc-opt), all with this context.
 void registerGraphPasses(PassContext &context);

@@ -55,6 +55,8 @@ void buildGraphPipeline(mlir::OpPassManager &manager, PassContext &context) {
 
   // Only now is it known which tensors are stored at all; casts that it puts on weights become recipes.
   pipeline.add(createNarrowStoragePass(context));
+  // Needs the elements that are stored; transposes that it puts on weights become recipes, too.
+  pipeline.add(createAssignStoragePass(context));
   pipeline.add(createFoldConstantsPass(context));
 }
 

@@ -9,7 +9,7 @@ namespace dlc::graph {
 void registerGraphPasses(PassContext &context) {
   for (auto create : {createCanonicalizeGraphPass, createSetPrecisionPass, createSimplifyMovementPass,
                       createFoldBatchNormPass, createSinkScalesPass, createFoldConstantsPass,
-                      createFuseRegionsPass, createNarrowStoragePass})
+                      createFuseRegionsPass, createNarrowStoragePass, createAssignStoragePass})
     mlir::registerPass([&context, create] { return create(context); });
   // The whole level, as dlc runs it.
   mlir::registerPassPipeline(

@@ -297,16 +297,25 @@ Value sliceOfBroadcast(SliceOp op, PatternRewriter &b) {
   return broadcast(b, op.getLoc(), small, dimsOf(op.getResult()), inner.getDims());
 }
 
+} // namespace
+
+void addTransposeRules(RewritePatternSet &patterns) {
+  patterns.add<SinkTranspose>(patterns.getContext());
+  patterns.add(reduceOfTranspose);
+  patterns.add(windowOfTranspose);
+  add<PadOp>(patterns, padOfTranspose);
+  add<ConcatOp>(patterns, concatOfTransposes);
+  add<SliceOp>(patterns, sliceOfTranspose);
+}
+
+namespace {
+
 struct SimplifyMovement : impl::SimplifyMovementBase<SimplifyMovement> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<SinkTranspose, SinkMovement<ReshapeOp>, SinkMovement<BroadcastOp>>(&getContext());
-    patterns.add(reduceOfTranspose);
-    patterns.add(windowOfTranspose);
+    addTransposeRules(patterns);
+    patterns.add<SinkMovement<ReshapeOp>, SinkMovement<BroadcastOp>>(&getContext());
     patterns.add(sliceOfPointwise);
-    add<PadOp>(patterns, padOfTranspose);
-    add<ConcatOp>(patterns, concatOfTransposes);
-    add<SliceOp>(patterns, sliceOfTranspose);
     add<SliceOp>(patterns, sliceOfBroadcast);
     add<DotOp>(patterns, dotOfTranspose);
     // What meets has to cancel before it can sink further.

@@ -64,34 +64,92 @@ Product productOfDot(graph::DotOp dot) {
   return p;
 }
 
-// A convolution as a product: m are a group's output channels, n the output positions of all images, k the
-// group's input channels and the taps, batch the groups. The input is read through the access map of its
-// windows, never materialised.
-Product productOfConv(graph::ConvOp conv) {
-  Product p;
-  p.lhs = conv.getFilter(), p.rhs = conv.getInput(), p.result = conv.getResult();
-  SmallVector<Dim> filter = graph::dimsOf(p.lhs), input = graph::dimsOf(p.rhs), out = graph::dimsOf(p.result);
+// The dim of a value that is contiguous in memory, when movement and pointwise work alone lead to an operand.
+std::optional<int64_t> innermostDim(Value value) {
+  SmallVector<Dim> dims = graph::dimsOf(value);
+  Operation *op = value.getDefiningOp();
+  if (!op) {
+    for (size_t d = dims.size(); d-- > 0;)
+      if (!dims[d].isConstant(1)) return int64_t(d);
+    return std::nullopt;
+  }
+  if (auto transpose = dyn_cast<graph::TransposeOp>(op)) {
+    auto inner = innermostDim(transpose.getOperand());
+    if (!inner) return std::nullopt;
+    return llvm::find(transpose.getPerm(), *inner) - transpose.getPerm().begin();
+  }
+  if (!graph::isPointwise(op) && !isa<graph::PadOp, graph::SliceOp>(op)) return std::nullopt;
+  for (Value operand : op->getOperands())
+    if (auto type = dyn_cast<RankedTensorType>(operand.getType()))
+      if (type.getRank() == int64_t(dims.size()) && !graph::splatValue(operand))
+        if (auto inner = innermostDim(operand)) return inner;
+  return std::nullopt;
+}
+
+// Whether neighbouring channels of a convolution's result are neighbours in memory, in the region's first
+// result.
+bool storesChannelsLast(graph::ConvOp conv, Value stored) {
+  SmallVector<Dim> dims = graph::dimsOf(conv.getResult()), at;
+  for (size_t d = 0; d < dims.size(); ++d)
+    at.push_back(dims[d].isConstant(1) ? Dim(0) : Dim::symbol("c" + std::to_string(d)));
+  auto coords = forwardCoords(stored, conv.getResult(), at);
+  if (!coords) return false;
+  for (const Dim &coord : llvm::reverse(*coords))
+    if (!coord.isConstant()) return coord.uses("c1");
+  return false;
+}
+
+/// A convolution's flattened dims, the parts of k in the order in which the input lies in memory.
+struct ConvDims {
+  SmallVector<Dim> positions; // images and output positions
+  SmallVector<Dim> k;         // channels of a group and taps, or taps and channels
+  bool channelsLast;          // of k
+  Dim perGroup, channels;     // outputs and inputs of a group
+
+  // The channel, then the taps, at a place in k.
+  SmallVector<Dim> tapsAt(const Dim &at) const {
+    SmallVector<Dim> parts = delinearize(at, k);
+    if (channelsLast) std::rotate(parts.begin(), parts.end() - 1, parts.end());
+    return parts;
+  }
+};
+
+// A convolution as a product of positions with outputs of a group: k are the group's input channels and the
+// taps, batch the groups. The input is read through the access map of its windows, never materialised. Rows
+// of the result run along what is innermost in memory: over outputs when the channels lie last, else over
+// positions.
+Product productOfConv(graph::ConvOp conv, Value stored) {
+  SmallVector<Dim> filter = graph::dimsOf(conv.getFilter()), input = graph::dimsOf(conv.getInput()),
+                   out = graph::dimsOf(conv.getResult());
   SmallVector<int64_t> strides(conv.getStrides()), dilations(conv.getDilations());
   SmallVector<Dim> low(conv.getLow().getDims());
-  p.batch = Dim(conv.getGroups());
-  p.m = *exactDivide(filter[0], p.batch);
-  SmallVector<Dim> positions{out[0]}, taps{filter[1]};
-  positions.append(out.begin() + 2, out.end());
-  taps.append(filter.begin() + 2, filter.end());
-  p.n = graph::elementCount(positions), p.k = graph::elementCount(taps);
-  p.lhsRun = p.m, p.rhsRun = positions.back();
-  Dim perGroup = p.m, channels = filter[1];
+  ConvDims dims;
+  dims.channelsLast = innermostDim(conv.getInput()) == 1;
+  dims.perGroup = *exactDivide(filter[0], Dim(conv.getGroups())), dims.channels = filter[1];
+  dims.positions = {out[0]};
+  dims.positions.append(out.begin() + 2, out.end());
+  dims.k.append(filter.begin() + (dims.channelsLast ? 2 : 1), filter.end());
+  if (dims.channelsLast) dims.k.push_back(filter[1]);
+  bool inputFirst = storesChannelsLast(conv, stored);
+
+  Product p;
+  p.result = conv.getResult();
+  p.batch = Dim(conv.getGroups()), p.k = graph::elementCount(dims.k);
+  p.lhs = conv.getFilter(), p.rhs = conv.getInput();
+  p.m = dims.perGroup, p.n = graph::elementCount(dims.positions);
+  p.lhsRun = dims.perGroup, p.rhsRun = dims.positions.back();
+  if (inputFirst) std::swap(p.lhs, p.rhs), std::swap(p.m, p.n), std::swap(p.lhsRun, p.rhsRun);
   p.operandAt = [=](bool isLhs, Dim batch, Dim row, Dim k, SmallVector<Dim> &guards) {
-    auto tap = delinearize(k, taps);
+    auto tap = dims.tapsAt(k);
     Emitter::Coords coords;
-    if (isLhs) {
-      coords.push_back(batch * perGroup + row);
+    if (isLhs != inputFirst) {
+      coords.push_back(batch * dims.perGroup + row);
       coords.append(tap.begin(), tap.end());
       return coords;
     }
-    auto at = delinearize(row, positions);
+    auto at = delinearize(row, dims.positions);
     coords.push_back(at[0]);
-    coords.push_back(batch * channels + tap[0]);
+    coords.push_back(batch * dims.channels + tap[0]);
     for (size_t d = 0; d < strides.size(); ++d) {
       Dim place = at[d + 1] * strides[d] + tap[d + 1] * dilations[d] - low[d];
       guards.push_back(place);
@@ -101,8 +159,8 @@ Product productOfConv(graph::ConvOp conv) {
     return coords;
   };
   p.resultAt = [=](Dim batch, Dim row, Dim column) {
-    auto at = delinearize(column, positions);
-    Emitter::Coords coords{at[0], batch * perGroup + row};
+    auto at = delinearize(inputFirst ? row : column, dims.positions);
+    Emitter::Coords coords{at[0], batch * dims.perGroup + (inputFirst ? column : row)};
     coords.append(at.begin() + 1, at.end());
     return coords;
   };
@@ -122,9 +180,12 @@ std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetR
   });
   if (!fits || !hero) return std::nullopt;
   auto dot = dyn_cast<graph::DotOp>(hero);
-  Product p = dot ? productOfDot(dot) : productOfConv(cast<graph::ConvOp>(hero));
-  // Few channels of a group (depthwise) would leave the instruction's rows empty.
-  if (!dot && !region.facts.proveLessEqual(Dim(8), p.m)) return std::nullopt;
+  Value stored = region.function().getBody().front().getTerminator()->getOperand(0);
+  Product p = dot ? productOfDot(dot) : productOfConv(cast<graph::ConvOp>(hero), stored);
+  // Few outputs of a group (depthwise) would leave most of the instruction empty.
+  if (auto conv = dyn_cast<graph::ConvOp>(hero))
+    if (graph::dimsOf(conv.getFilter())[0].constantValue().value_or(0) < int64_t(8 * conv.getGroups()))
+      return std::nullopt;
   Type element = graph::elementTypeOf(p.lhs);
   bool tf32 = (dot ? dot.getPrecision() : cast<graph::ConvOp>(hero).getPrecision()) == "tf32";
   p.split = element.isF32() && !tf32;

@@ -70,7 +70,8 @@ class Case:
     terms: int = 1                              # products or addends behind one output element
     linear: bool = True                         # errors scale with the sum of |terms|
     factor: float = 8.0                         # on the statistical bound
-    unit: float = 0.0                           # relative error of one product where it is larger than fp32's
+    unit: float = 0.0                           # relative error of one operand where it is larger than fp32's
+    operands: int = 2                           # how often such an error is made on the way of a term
     rounded: int = 0                            # results of nodes before the last that are rounded to the type
     absolute: float = 0.0                       # the size of such results where that of the output does not say it
 
@@ -119,6 +120,6 @@ def bound(case, dtype, ref, size):
     """Rounding of results to their type, and of `terms` fp32 operations, which grows like the root of their number."""
     ref, epsilon = np.abs(ref.astype(np.float64)), TYPES[dtype][2]
     spread = size.astype(np.float64) if case.linear else ref
-    summed = max(case.factor * 2.0 ** -24 * np.sqrt(case.terms), 2 * case.unit) * spread
+    summed = max(case.factor * 2.0 ** -24 * np.sqrt(case.terms), case.operands * case.unit) * spread
     rounded = epsilon * (2 * ref + case.rounded * (4 * spread + 8 * case.absolute))
     return summed + rounded + (6e-8 if dtype == "f16" else 1e-30)

@@ -16,6 +16,12 @@ def attributes(rng, rank):
     return dict(kernel_shape=kernel, strides=stride, dilations=dilation, pads=pads), extent
 
 
+def unchanged(graph, x, channels, spatial):
+    """A convolution that gives what it gets: tensors between convolutions are stored in their own order."""
+    eye = np.eye(channels, dtype=np.float32)
+    return graph.node("Conv", x, graph.constant(eye.reshape(channels, channels, *[1] * spatial)))
+
+
 def pool(rng, x, keys):
     kind = str(rng.choice(("MaxPool", "AveragePool")))
     keys = dict(keys, pads=[min(p, (k - 1) // 2) for p, k in zip(keys["pads"], keys["kernel_shape"] * 2)])
@@ -23,8 +29,14 @@ def pool(rng, x, keys):
     x = np.pad(x, [(0, 0), (0, 0)] + [(0, max(0, r - e)) for r, e in zip(reach, x.shape[2:])], "edge")
     if kind == "AveragePool":
         keys["count_include_pad"] = int(rng.integers(0, 2))
-    return Case(f"{kind} of {x.shape} {keys}", lambda graph, take: graph.node(kind, graph.input(take(x)), **keys),
-                terms=int(np.prod(keys["kernel_shape"])), linear=kind == "AveragePool")
+    between = rng.random() < 0.5
+
+    def build(graph, take):
+        at = graph.input(take(x))
+        return graph.node(kind, unchanged(graph, at, x.shape[1], x.ndim - 2) if between else at, **keys)
+
+    return Case(f"{kind} of {x.shape} {keys} {'behind another' if between else ''}", build,
+                terms=int(np.prod(keys["kernel_shape"])), linear=kind == "AveragePool", rounded=between)
 
 
 def make(rng, large):
@@ -45,12 +57,17 @@ def make(rng, large):
     w = rng.standard_normal((filters, per_group, *keys["kernel_shape"])).astype(np.float32)
     bias = rng.standard_normal(filters).astype(np.float32) if rng.random() < 0.5 else None
     tail = str(rng.choice(("", "Relu", "residual")))
+    between = rng.random() < 0.5
 
     def build(graph, take):
-        y = graph.node("Conv", graph.input(take(x)), graph.constant(take(w)),
+        at = graph.input(take(x))
+        y = graph.node("Conv", unchanged(graph, at, channels, rank) if between else at, graph.constant(take(w)),
                        *([graph.constant(take(bias))] if bias is not None else []), group=groups, **keys)
         if tail == "Relu":
-            return graph.node("Relu", y)
-        return graph.node("Add", y, y) if tail == "residual" else y
+            y = graph.node("Relu", y)
+        elif tail == "residual":
+            y = graph.node("Add", y, y)
+        return unchanged(graph, y, filters, rank) if between else y
 
-    return Case(f"conv {what} {tail}", build, terms=int(np.prod(w.shape[1:])), rounded=bool(tail))
+    return Case(f"conv {what} {tail} {'between others' if between else ''}", build, terms=int(np.prod(w.shape[1:])),
+                rounded=bool(tail) + between, operands=2 + between)

@@ -23,7 +23,7 @@ from measure import difference  # noqa: E402
 from programs import WORK, Broken, compile_model, run_artifact  # noqa: E402
 
 FAMILIES = ("matmul", "conv", "reduce", "movement")
-TF32 = 2.0 ** -10               # relative error of a product of two values rounded to tf32
+TF32 = 2.0 ** -10               # relative error of a value rounded (or cut) to tf32
 
 
 def make_group(family, seed, group, width, large):

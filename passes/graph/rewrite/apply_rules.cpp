@@ -28,13 +28,13 @@ struct FoldGraphOp : RewritePattern {
 
 } // namespace
 
-LogicalResult applyRules(Operation *module, RewritePatternSet &&patterns) {
+LogicalResult applyRules(Operation *root, RewritePatternSet &&patterns) {
   patterns.add<FoldGraphOp>(patterns.getContext());
   GreedyRewriteConfig config;
   config.enableFolding(false).enableConstantCSE(false).setUseTopDownTraversal(true);
   config.setMaxIterations(50);
-  if (failed(applyPatternsGreedily(module, std::move(patterns), config)))
-    return module->emitError("internal error: rewrites did not come to an end");
+  if (failed(applyPatternsGreedily(root, std::move(patterns), config)))
+    return root->emitError("internal error: rewrites did not come to an end");
   return success();
 }
 

@@ -35,15 +35,17 @@ template <typename OpTy> void add(mlir::RewritePatternSet &patterns, typename Ru
   patterns.add(std::make_unique<Rule<OpTy>>(patterns.getContext(), function));
 }
 
-/// Runs the rules on every function of a module until nothing changes. Upstream folds stay off: on tensors of
-/// dynamic shape some of them make constants that can't be parsed back. Fails when the rules do not come to
-/// an end.
-mlir::LogicalResult applyRules(mlir::Operation *module, mlir::RewritePatternSet &&patterns);
+/// Runs the rules on everything inside of a module, or of a region, until nothing changes. Upstream folds
+/// stay off: on tensors of dynamic shape some of them make constants that can't be parsed back. Fails when
+/// the rules do not come to an end.
+mlir::LogicalResult applyRules(mlir::Operation *root, mlir::RewritePatternSet &&patterns);
 
 /// What pointwise ops on known or repeated values are.
 void addPointwiseRules(mlir::RewritePatternSet &patterns);
 /// Movement that cancels, composes or moves a single value around.
 void addMovementRules(mlir::RewritePatternSet &patterns);
+/// Transposes go behind the ops that read them: pointwise ops, reductions, windows, pads, concats, slices.
+void addTransposeRules(mlir::RewritePatternSet &patterns);
 
 /// Dims without those of size 1.
 llvm::SmallVector<Dim> withoutUnits(llvm::ArrayRef<Dim> dims);

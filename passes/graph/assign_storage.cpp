@@ -1,0 +1,271 @@
+// Decides in which order the dims of each tensor between regions lie in memory.
+//
+// Problem. ONNX convolutions are written over [N, C, spatial...]. Stored so, the elements that a window
+// multiplies lie apart, and where a row starts depends on the position: nothing can be copied 16 bytes at a
+// time. With the channels last, a tap of a window is one run of memory, and so are the outputs of a position.
+//
+// Before
+//   %y = graph.region "k0_conv_relu" (%a = %x : tensor<8x64x56x56xf16>, %f = %w : tensor<64x64x3x3xf16>)
+//       -> (tensor<8x64x56x56xf16>) { graph.conv %a, %f ... }
+// After
+//   %w1 = graph.transpose %w perm [0, 2, 3, 1]                  a recipe, once constants are folded
+//   %y = graph.region "k0_conv_relu" (%a = %x : tensor<8x56x56x64xf16>, %f = %w1 : tensor<64x3x3x64xf16>)
+//       -> (tensor<8x56x56x64xf16>) {
+//     %b = graph.transpose %a perm [0, 3, 1, 2] ...             coordinates, no code
+//     graph.conv %b, ...
+//     graph.transpose ... perm [0, 2, 3, 1]
+//   }
+//
+// So storage needs no attribute: a tensor between regions lies in memory in the order of its type's dims, and
+// a region says with transposes at its borders what its operands and results mean. Emission folds them into
+// loads and stores; equal regions, saved values, the plan and the interpreter follow by themselves. Inside of
+// regions without a contraction the transposes meet and cancel, so that their loops are over the stored dims.
+//
+// What is stored channels-last: results of convolutions, and of regions that compute such a tensor's elements
+// from elements at the same place or in a window around it, where the channels of a position fill 8-byte
+// words. What stays: results of the model, and what a matrix product reads (it flattens channels and
+// positions into one dim). Filters of convolutions have their channels last where the input has: k runs
+// along both.
+//
+// Legal: a renaming of dims, undone by every reader. Runs last, when it is known which tensors are stored and
+// with which elements; before constants are folded for the last time.
+#include "passes/graph/passes.h"
+#include "passes/graph/rewrite/rule.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+using namespace mlir;
+
+namespace dlc::graph {
+#define GEN_PASS_DEF_ASSIGNSTORAGE
+#include "passes/graph/passes.h.inc"
+
+namespace {
+
+/// [0, 2, ..., rank - 1, 1]: from [N, C, spatial...] to the order in memory.
+SmallVector<int64_t> channelsLast(int64_t rank) {
+  SmallVector<int64_t> perm{0};
+  for (int64_t d = 2; d < rank; ++d) perm.push_back(d);
+  perm.push_back(1);
+  return perm;
+}
+/// [0, rank - 1, 1, ..., rank - 2]: back.
+SmallVector<int64_t> channelsFirst(int64_t rank) {
+  SmallVector<int64_t> perm{0, rank - 1};
+  for (int64_t d = 1; d + 1 < rank; ++d) perm.push_back(d);
+  return perm;
+}
+
+/// Whether the channels of a position fill 8-byte words and there is more than one position.
+bool gainsFromChannelsLast(Value value) {
+  SmallVector<Dim> dims = dimsOf(value);
+  if (dims.size() < 3 || !elementTypeOf(value).isIntOrFloat()) return false;
+  auto channels = dims[1].constantValue();
+  int64_t bits = std::max<int64_t>(8, elementTypeOf(value).getIntOrFloatBitWidth());
+  bool hasPositions =
+      llvm::any_of(ArrayRef(dims).drop_front(2), [](const Dim &d) { return !d.isConstant(1); });
+  return channels && *channels > 1 && *channels * bits % 64 == 0 && hasPositions;
+}
+
+/// Whether the groups of a convolution have one input channel each: the filter's outputs are its channels.
+bool isDepthwise(ConvOp conv) { return conv.getGroups() > 1 && dimsOf(conv.getFilter())[1].isConstant(1); }
+
+class StorageAssigner {
+public:
+  StorageAssigner(func::FuncOp function, bool movesWeights, RemarkSink &remarks)
+      : function(function), movesWeights(movesWeights), remarks(remarks), b(function.getContext()) {}
+
+  LogicalResult run() {
+    for (auto region : llvm::make_early_inc_range(function.front().getOps<RegionOp>())) {
+      decide(region);
+      if (failed(rebuild(region))) return failure();
+    }
+    return success();
+  }
+
+private:
+  //===- The decision -----------------------------------------------------------===//
+
+  /// Whether a value of a region's body is computed from elements that lie channels-last.
+  bool follows(Value value) {
+    if (auto argument = dyn_cast<BlockArgument>(value))
+      return moved.contains(
+          cast<RegionOp>(argument.getOwner()->getParentOp())->getOperand(argument.getArgNumber()));
+    auto [at, isNew] = known.try_emplace(value, false);
+    if (!isNew) return at->second;
+    Operation *op = value.getDefiningOp();
+    bool found = isa<ConvOp>(op);
+    if (auto window = dyn_cast<WindowOp>(op))
+      found = rankOf(value) >= 3 && window.getWindow()[0] == 1 && window.getWindow()[1] == 1 &&
+              follows(window.getOperand());
+    else if (isPointwise(op) || isa<PadOp, SliceOp, ConcatOp>(op))
+      found = llvm::any_of(op->getOperands(), [&](Value operand) {
+        return isa<RankedTensorType>(operand.getType()) && rankOf(operand) == rankOf(value) &&
+               follows(operand);
+      });
+    return known[value] = found;
+  }
+
+  /// Why a result has to stay row-major; empty if it does not.
+  StringRef obstacle(Value result) {
+    for (OpOperand &use : result.getUses()) {
+      auto reader = dyn_cast<RegionOp>(use.getOwner());
+      if (!reader) return "it is a result of the model";
+      if (reader.getHero() == "dot") return "a matrix product reads it";
+    }
+    return {};
+  }
+
+  void decide(RegionOp region) {
+    known.clear();
+    Operation *yield = region.getBody().front().getTerminator();
+    SmallVector<unsigned> candidates;
+    for (auto [i, value] : llvm::enumerate(yield->getOperands()))
+      if (gainsFromChannelsLast(value) && follows(value)) candidates.push_back(i);
+    // Loops over a region's elements run once for all results of equal dims, so these agree.
+    auto blocked = [&](unsigned i) -> StringRef {
+      for (unsigned other : candidates)
+        if (other == i ||
+            (region.getHero() != "conv" && dimsOf(region.getResult(other)) == dimsOf(region.getResult(i))))
+          if (StringRef why = obstacle(region.getResult(other)); !why.empty()) return why;
+      return {};
+    };
+    for (unsigned i : candidates) {
+      StringRef why = blocked(i);
+      if (why.empty()) moved.insert(region.getResult(i));
+      if (!remarks) continue;
+      std::string what = "result " + std::to_string(i) + " of " + region.getName().str();
+      std::string reason = why.empty() ? "stored with the channels last" : "stays row-major: " + why.str();
+      remarks.add({why.empty() ? Remark::Kind::Changed : Remark::Kind::Missed,
+                   "assign-storage",
+                   what,
+                   "",
+                   "assign-storage",
+                   reason,
+                   {}});
+    }
+  }
+
+  //===- The rewrite --------------------------------------------------------------===//
+
+  LogicalResult rebuild(RegionOp region) {
+    Block &body = region.getBody().front();
+    bool changed = false;
+    for (auto [argument, operand] : llvm::zip(body.getArguments(), region.getOperands()))
+      if (moved.contains(operand)) {
+        reorder(argument, operand.getType(), channelsFirst(rankOf(operand)));
+        changed = true;
+      }
+    if (changed && movesWeights)
+      for (ConvOp conv : body.getOps<ConvOp>()) moveFilter(region, conv);
+    if (llvm::any_of(region.getResults(), [&](Value result) { return moved.contains(result); })) {
+      region = moveResults(region);
+      changed = true;
+    }
+    return changed ? cancelTransposes(region) : success();
+  }
+
+  /// Gives an argument the type of what it stands for now, and its readers what they read before.
+  void reorder(BlockArgument argument, Type type, ArrayRef<int64_t> back) {
+    b.setInsertionPointToStart(argument.getOwner());
+    argument.setType(type);
+    Value same = transpose(b, argument.getLoc(), argument, back);
+    argument.replaceAllUsesExcept(same, same.getDefiningOp());
+  }
+
+  void moveFilter(RegionOp region, ConvOp conv) {
+    auto argument = dyn_cast<BlockArgument>(conv.getFilter());
+    if (!argument || !argument.hasOneUse() || !inputIsMoved(conv)) return;
+    OpOperand &use = region->getOpOperand(argument.getArgNumber());
+    Operation *source = use.get().getDefiningOp();
+    if (!source || isa<RegionOp>(source)) return;                                 // not a weight
+    if (withoutUnits(dimsOf(argument)).size() <= 2 && !isDepthwise(conv)) return; // no taps to go around
+    int64_t rank = rankOf(argument);
+    SmallVector<int64_t> perm = channelsLast(rank), back = channelsFirst(rank);
+    if (isDepthwise(conv)) {
+      for (int64_t d = 0; d < rank; ++d) perm[d] = (d + 1) % rank, back[d] = (d + rank - 1) % rank;
+    }
+    auto [at, isNew] = filters.try_emplace({use.get(), unsigned(isDepthwise(conv))}, Value());
+    if (isNew) {
+      b.setInsertionPointAfter(source);
+      // A copy of the constant: other readers keep theirs.
+      Value weight = isa<ConstantOp>(source) ? b.clone(*source)->getResult(0) : use.get();
+      at->second = transpose(b, source->getLoc(), weight, perm);
+    }
+    use.set(at->second);
+    reorder(argument, at->second.getType(), back);
+  }
+
+  /// Whether the convolution reads an operand that lies channels-last.
+  bool inputIsMoved(ConvOp conv) {
+    Value value = conv.getInput();
+    while (Operation *op = value.getDefiningOp()) {
+      if (auto transpose = dyn_cast<TransposeOp>(op))
+        return transpose.getPerm() == ArrayRef<int64_t>(channelsFirst(rankOf(value)));
+      if (!isPointwise(op) && !isa<PadOp>(op)) return false;
+      value = op->getOperand(0);
+    }
+    return false;
+  }
+
+  RegionOp moveResults(RegionOp region) {
+    Operation *yield = region.getBody().front().getTerminator();
+    SmallVector<Type> types(region.getResultTypes());
+    for (auto [i, result] : llvm::enumerate(region.getResults())) {
+      if (!moved.contains(result)) continue;
+      b.setInsertionPoint(yield);
+      Value value = yield->getOperand(i);
+      Value stored = transpose(b, value.getLoc(), value, channelsLast(rankOf(value)));
+      yield->setOperand(i, stored);
+      types[i] = stored.getType();
+    }
+    b.setInsertionPoint(region);
+    auto rebuilt =
+        RegionOp::create(b, region.getLoc(), types, region.getOperands(), region.getName(), region.getHero());
+    rebuilt.getBody().takeBody(region.getBody());
+    for (auto [result, now] : llvm::zip(region.getResults(), rebuilt.getResults())) {
+      if (moved.erase(result)) moved.insert(now);
+      result.replaceAllUsesWith(now);
+    }
+    region.erase();
+    return rebuilt;
+  }
+
+  LogicalResult cancelTransposes(RegionOp region) {
+    RewritePatternSet patterns(region.getContext());
+    addTransposeRules(patterns);
+    addMovementRules(patterns);
+    return applyRules(region, std::move(patterns));
+  }
+
+  func::FuncOp function;
+  bool movesWeights;
+  RemarkSink &remarks;
+  OpBuilder b;
+  DenseSet<Value> moved;                               ///< results that lie channels-last
+  DenseMap<std::pair<Value, unsigned>, Value> filters; ///< by weight and whether depthwise
+  DenseMap<Value, bool> known;
+};
+
+struct AssignStorage : impl::AssignStorageBase<AssignStorage> {
+  explicit AssignStorage(PassContext &context) : context(context) {}
+
+  void runOnOperation() override {
+    // Transposed weights become recipes when constants are folded.
+    bool movesWeights = context.weights && context.options.isEnabled("fold-constants");
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (!function.isExternal() && !function.isPrivate() &&
+          failed(StorageAssigner(function, movesWeights, context.remarks).run()))
+        return signalPassFailure();
+  }
+
+  PassContext &context;
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createAssignStoragePass(PassContext &context) {
+  return std::make_unique<AssignStorage>(context);
+}
+
+} // namespace dlc::graph
