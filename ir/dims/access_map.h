@@ -90,10 +90,10 @@ public:
   /// number of elements.
   static AccessMap reshape(std::vector<Dim> shape, const std::vector<Dim> &operandShape,
                            const DimFacts &facts, Operand operand = 0);
-  /// operand[..., indices[...], ...]: the axis is replaced by the dims of the index tensor. Values are in
-  /// range.
+  /// operand[..., indices[...], ...]: the axis is replaced by the dims of the index tensor, whose first
+  /// `batchDims` dims are the operand's own. Values are in range.
   static AccessMap gather(const std::vector<Dim> &operandShape, const std::vector<Dim> &indicesShape,
-                          size_t axis, Operand operand = 0, Operand indices = 1);
+                          size_t axis, size_t batchDims = 0, Operand operand = 0, Operand indices = 1);
   /// operand[..., indices[i...], ...] with the output's shape that of the index tensor.
   static AccessMap gatherElements(const std::vector<Dim> &operandShape, const std::vector<Dim> &indicesShape,
                                   size_t axis, Operand operand = 0, Operand indices = 1);

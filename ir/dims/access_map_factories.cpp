@@ -154,15 +154,17 @@ AccessMap AccessMap::reshape(std::vector<Dim> shape, const std::vector<Dim> &ope
 }
 
 AccessMap AccessMap::gather(const std::vector<Dim> &operandShape, const std::vector<Dim> &indicesShape,
-                            size_t axis, Operand operand, Operand indices) {
+                            size_t axis, size_t batchDims, Operand operand, Operand indices) {
+  size_t picked = indicesShape.size() - batchDims; // dims of the output in place of the axis
   std::vector<Dim> shape(operandShape.begin(), operandShape.begin() + axis);
-  shape.insert(shape.end(), indicesShape.begin(), indicesShape.end());
+  shape.insert(shape.end(), indicesShape.begin() + batchDims, indicesShape.end());
   shape.insert(shape.end(), operandShape.begin() + axis + 1, operandShape.end());
   Piece piece = direct(operand, {});
   for (size_t d = 0; d < operandShape.size(); ++d)
-    piece.index.push_back(d < axis ? index(d) : d == axis ? gathered() : index(d - 1 + indicesShape.size()));
+    piece.index.push_back(d < axis ? index(d) : d == axis ? gathered() : index(d - 1 + picked));
   piece.indirect = Indirect{indices, {}, operandShape[axis]};
-  for (size_t d = 0; d < indicesShape.size(); ++d) piece.indirect->position.push_back(index(axis + d));
+  for (size_t d = 0; d < indicesShape.size(); ++d)
+    piece.indirect->position.push_back(index(d < batchDims ? d : axis + d - batchDims));
   return AccessMap(std::move(shape), {piece});
 }
 

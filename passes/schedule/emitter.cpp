@@ -189,43 +189,20 @@ Value Emitter::compute(Value value, const Coords &coords, const Space &space) {
     Access a = access(facts.simplify(expr), {}, space.layout.rank());
     return Value(tile::IndexOp::create(b, location, type, a.offset, a.names, a.bound));
   };
-  Value result =
-      TypeSwitch<Operation *, Value>(op)
-          .Case([&](graph::FillOp fill) { return splat(cast<TypedAttr>(fill.getValue()), space); })
-          .Case([&](graph::DimValueOp dim) { return index(dim.getDim().getDims()[0]); })
-          .Case([&](graph::IotaOp iota) { return index(coords[iota.getDim()]); })
-          .Case([&](graph::BroadcastOp broadcast) {
-            Coords inner;
-            for (auto [dim, place] : llvm::zip(graph::dimsOf(broadcast.getOperand()), broadcast.getDims()))
-              inner.push_back(dim.isConstant(1) ? Dim(0) : coords[place]);
-            return emit(broadcast.getOperand(), inner, space);
-          })
-          .Case([&](graph::ReshapeOp reshape) {
-            auto inner = reshapeCoords(coords, graph::dimsOf(value), graph::dimsOf(reshape.getOperand()));
-            return emit(reshape.getOperand(), inner, space);
-          })
-          .Case([&](graph::TransposeOp transpose) {
-            Coords inner(coords.size());
-            for (auto [i, p] : llvm::enumerate(transpose.getPerm())) inner[p] = coords[i];
-            return emit(transpose.getOperand(), inner, space);
-          })
-          .Case([&](graph::SliceOp slice) {
-            Coords inner;
-            for (auto [coord, offset, step] :
-                 llvm::zip(coords, slice.getOffsets().getDims(), slice.getSteps()))
-              inner.push_back(offset + coord * step);
-            return emit(slice.getOperand(), inner, space);
-          })
-          .Case([&](graph::PadOp op) { return pad(op, coords, space); })
-          .Case([&](graph::ConcatOp op) { return concat(op, coords, space); })
-          .Case([&](graph::GatherOp op) { return gather(op, coords, space); })
-          .Case([&](graph::ReduceOp op) {
-            return reduce(op, cast<OpResult>(value).getResultNumber(), coords, space);
-          })
-          .Case([&](graph::WindowOp op) { return window(op, coords, space); })
-          .Case([&](graph::DotOp op) { return dot(op, coords, space); })
-          .Case([&](graph::ConvOp op) { return conv(op, coords, space); })
-          .Default([&](Operation *op) { return pointwise(op, coords, space); });
+  Value result = TypeSwitch<Operation *, Value>(op)
+                     .Case([&](graph::FillOp fill) { return splat(cast<TypedAttr>(fill.getValue()), space); })
+                     .Case([&](graph::DimValueOp dim) { return index(dim.getDim().getDims()[0]); })
+                     .Case([&](graph::IotaOp iota) { return index(coords[iota.getDim()]); })
+                     .Case([&](graph::ReduceOp op) {
+                       return reduce(op, cast<OpResult>(value).getResultNumber(), coords, space);
+                     })
+                     .Case([&](graph::WindowOp op) { return window(op, coords, space); })
+                     .Case([&](graph::DotOp op) { return dot(op, coords, space); })
+                     .Case([&](graph::ConvOp op) { return conv(op, coords, space); })
+                     .Default([&](Operation *op) {
+                       const AccessMap *map = mapOf(op);
+                       return map ? movement(op, *map, coords, space) : pointwise(op, coords, space);
+                     });
   location = saved;
   return result;
 }
@@ -269,73 +246,6 @@ Value Emitter::emitGuarded(Value value, const Coords &coords, const Space &space
   if (!value.getDefiningOp()) return load(value, coords, inner, other);
   Value inside = emit(value, coords, inner);
   return arith::SelectOp::create(b, location, condition(guards, space), inside, splat(other, space));
-}
-
-Value Emitter::pad(graph::PadOp op, const Coords &coords, const Space &space) {
-  Coords inner;
-  SmallVector<Dim> guards;
-  for (auto [coord, low, high, dim] :
-       llvm::zip(coords, op.getLow().getDims(), op.getHigh().getDims(), graph::dimsOf(op.getOperand()))) {
-    inner.push_back(coord - low);
-    if (!low.isConstant(0)) guards.push_back(coord - low);
-    if (!high.isConstant(0)) guards.push_back(dim - 1 - coord + low);
-  }
-  if (TypedAttr other = graph::splatValue(op.getValue()))
-    return emitGuarded(op.getOperand(), inner, space, guards, other);
-  Value outside = emit(op.getValue(), {}, space);
-  Value inside = emit(op.getOperand(), inner, guarded(space, guards));
-  return arith::SelectOp::create(b, location, condition(guards, space), inside, outside);
-}
-
-Value Emitter::concat(graph::ConcatOp op, const Coords &coords, const Space &space) {
-  Dim start(0);
-  Value result;
-  size_t axis = op.getAxis();
-  for (auto [i, operand] : llvm::enumerate(op.getOperands())) {
-    Dim end = start + graph::dimsOf(operand)[axis];
-    if (!(end == start)) {
-      Dim fromStart = facts.simplify(coords[axis] - start), toEnd = facts.simplify(end - 1 - coords[axis]);
-      bool last = i + 1 == op.getOperands().size();
-      bool never = facts.proveNonNegative(-fromStart - 1) || (!last && facts.proveNonNegative(-toEnd - 1));
-      if (!never) {
-        Coords inner = coords;
-        inner[axis] = fromStart;
-        Value piece = emit(operand, inner, guarded(space, {fromStart, toEnd}));
-        // Pieces come in order, so a later one wins where its start is reached.
-        result =
-            result ? Value(arith::SelectOp::create(b, location, condition({fromStart}, space), piece, result))
-                   : piece;
-      }
-    }
-    start = end;
-  }
-  return result ? result : splat(graph::scalarAttr(graph::elementTypeOf(op.getResult()), 0), space);
-}
-
-Value Emitter::gather(graph::GatherOp op, const Coords &coords, const Space &space) {
-  size_t axis = op.getAxis(), batch = op.getBatchDims(), indexRank = graph::rankOf(op.getIndices());
-  Coords at(coords.begin(), coords.begin() + batch);
-  at.append(coords.begin() + axis, coords.begin() + axis + indexRank - batch);
-  Value index = emit(op.getIndices(), at, space);
-  // Clamp in the wider of the two types, then take the index type.
-  Dim n = graph::dimsOf(op.getOperand())[axis];
-  auto own = cast<IntegerType>(cast<RankedTensorType>(index.getType()).getElementType());
-  Type wide = own.getWidth() > indexType.getIntOrFloatBitWidth() ? Type(own) : indexType;
-  auto wideType = tile::tileType(space.layout, wide), indexTileType = tile::tileType(space.layout, indexType);
-  if (own != wide) index = arith::ExtSIOp::create(b, location, wideType, index);
-  Access a = access(facts.simplify(max(n - 1, Dim(0))), {}, space.layout.rank());
-  Value last = tile::IndexOp::create(b, location, wideType, a.offset, a.names, a.bound);
-  index = arith::MinSIOp::create(b, location, index, last);
-  index = arith::MaxSIOp::create(b, location, index, splat(IntegerAttr::get(wide, 0), space));
-  if (wide != indexType) index = arith::TruncIOp::create(b, location, indexTileType, index);
-  Dim picked = newSymbol(index);
-  facts.declareIndex(picked.symbolName(), n);
-  Coords inner(coords.begin(), coords.begin() + axis);
-  inner.push_back(picked);
-  inner.append(coords.begin() + axis + indexRank - batch, coords.end());
-  // No element exists to be picked from an empty dim.
-  return emitGuarded(op.getOperand(), inner, space, {n - 1},
-                     graph::scalarAttr(graph::elementTypeOf(op.getOperand()), 0));
 }
 
 } // namespace dlc::schedule

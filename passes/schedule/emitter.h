@@ -2,16 +2,17 @@
 //
 // `emit(value, coords, space)` gives the tile of `value` at the elements `coords`, which are dim expressions
 // over the tile's own dims (i0, i1, ...) and over symbols bound to scalars (program ids, loop variables, the
-// model's dims). Pointwise ops become arith on tiles; broadcast, transpose, slice, reshape only change
-// coordinates; pad and concat add conditions; a gather binds an index tile to a new symbol; operands of the
-// region become loads. Reductions, contractions and windows become loops here; schedules that know better
-// replace them through `override`.
+// model's dims). Pointwise ops become arith on tiles. Movement is an access map (ir/dims): broadcast,
+// transpose, slice, reshape only change coordinates; the pieces of pad and concat add conditions; the
+// indirect term of a gather binds an index tile to a new symbol. Operands of the region become loads.
+// Reductions, contractions and windows become loops here; schedules that know better replace them through
+// `override`.
 //
 //   %s = arith.addf %x, %b         emit(%s, [r, c])  =  addf(load x[r * S + c], load b[c])
 //   %b = graph.broadcast %bias     emit(%b, [r, c])  =  emit(%bias, [c])
 #pragma once
 
-#include "ir/dims/dim_facts.h"
+#include "ir/graph/movement.h"
 #include "ir/tile/tile.h"
 
 namespace dlc::schedule {
@@ -89,6 +90,13 @@ private:
     mlir::Value tile;
     unsigned depth;
   };
+  /// A piece of an access map at coordinates: what it reads and where it is taken.
+  struct Piece {
+    mlir::Value operand; ///< null: the fill
+    Coords coords;
+    llvm::SmallVector<Dim> guards; ///< hold for every element that is read
+    llvm::SmallVector<Dim> tests;  ///< those of the guards that are open when no piece before was taken
+  };
   /// An element of a region operand, real where the guards hold.
   struct Element {
     mlir::Value argument;
@@ -107,15 +115,18 @@ private:
   mlir::Value load(mlir::Value argument, const Coords &coords, const Space &space, mlir::TypedAttr other);
   mlir::Value hoisted(mlir::Value value, const Coords &coords, const Space &space);
   mlir::Value pointwise(mlir::Operation *op, const Coords &coords, const Space &space);
-  mlir::Value pad(graph::PadOp op, const Coords &coords, const Space &space);
-  mlir::Value concat(graph::ConcatOp op, const Coords &coords, const Space &space);
-  mlir::Value gather(graph::GatherOp op, const Coords &coords, const Space &space);
+  mlir::Value movement(mlir::Operation *op, const AccessMap &map, const Coords &coords, const Space &space);
+  mlir::Value clampedIndex(mlir::Value indices, const AccessMap::Indirect &indirect, const Space &space);
   mlir::Value reduce(graph::ReduceOp op, unsigned result, const Coords &coords, const Space &space);
   mlir::Value window(graph::WindowOp op, const Coords &coords, const Space &space);
   mlir::Value dot(graph::DotOp op, const Coords &coords, const Space &space);
   mlir::Value conv(graph::ConvOp op, const Coords &coords, const Space &space);
   mlir::Value multiplyAdd(mlir::Value lhs, mlir::Value rhs, mlir::Value acc);
 
+  /// The access map of a movement op, null for other ops.
+  const AccessMap *mapOf(mlir::Operation *op) const;
+  llvm::SmallVector<Piece> piecesAt(mlir::Operation *op, const AccessMap &map, const Coords &coords,
+                                    const Space &space);
   /// The element of memory that is the value's element, when only movement lies between (a pad's zeros become
   /// guards).
   std::optional<Element> resolve(mlir::Value value, Coords coords, llvm::SmallVector<Dim> guards) const;
@@ -128,6 +139,7 @@ private:
   llvm::DenseMap<mlir::Value, Memory> sources;
   std::map<std::string, mlir::Value> symbols;
   llvm::DenseMap<mlir::Value, std::vector<Memo>> memos;
+  mutable llvm::DenseMap<mlir::Operation *, std::unique_ptr<AccessMap>> maps;
   unsigned depth = 0, nextSymbol = 0;
 };
 
@@ -138,9 +150,5 @@ std::optional<Emitter::Coords> forwardCoords(mlir::Value value, mlir::Value from
 llvm::SmallVector<Dim> rowMajor(llvm::ArrayRef<Dim> dims);
 /// The coordinates of the element at a row-major position.
 llvm::SmallVector<Dim> delinearize(const Dim &position, llvm::ArrayRef<Dim> dims);
-/// Coordinates in `from` of the element with `coords` in `to`, both shapes of the same elements in row-major
-/// order. Groups of dims with equal products are matched, so that split and merged dims stay affine.
-llvm::SmallVector<Dim> reshapeCoords(llvm::ArrayRef<Dim> coords, llvm::ArrayRef<Dim> to,
-                                     llvm::ArrayRef<Dim> from);
 
 } // namespace dlc::schedule

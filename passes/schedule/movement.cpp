@@ -6,38 +6,116 @@ using namespace mlir;
 
 namespace dlc::schedule {
 
+namespace {
+
+using Values = std::map<std::string, Dim>;
+
+Values bindIndices(ArrayRef<Dim> coords) {
+  Values values;
+  for (auto [d, coord] : llvm::enumerate(coords)) values[AccessMap::index(d).symbolName()] = coord;
+  return values;
+}
+
+Emitter::Coords substituted(ArrayRef<Dim> dims, const Values &values) {
+  Emitter::Coords result;
+  for (const Dim &dim : dims) result.push_back(dim.substitute(values));
+  return result;
+}
+
+// A fill's bits as a value of the element type.
+TypedAttr scalarOf(Type element, uint64_t bits) {
+  if (auto type = dyn_cast<FloatType>(element))
+    return FloatAttr::get(type, APFloat(type.getFloatSemantics(), APInt(type.getWidth(), bits)));
+  return IntegerAttr::get(element, APInt(element.getIntOrFloatBitWidth(), bits));
+}
+
+} // namespace
+
+const AccessMap *Emitter::mapOf(Operation *op) const {
+  auto [at, isNew] = maps.try_emplace(op);
+  if (isNew)
+    if (auto map = graph::accessMapOf(op, facts)) at->second = std::make_unique<AccessMap>(std::move(*map));
+  return at->second.get();
+}
+
+// The integer tile at the indirect term's position, clamped to its extent.
+Value Emitter::clampedIndex(Value indices, const AccessMap::Indirect &indirect, const Space &space) {
+  Value index = emit(indices, Coords(indirect.position.begin(), indirect.position.end()), space);
+  // Clamp in the wider of the two types, then take the index type.
+  auto own = cast<IntegerType>(cast<RankedTensorType>(index.getType()).getElementType());
+  Type wide = own.getWidth() > indexType.getIntOrFloatBitWidth() ? Type(own) : indexType;
+  auto wideType = tile::tileType(space.layout, wide), indexTileType = tile::tileType(space.layout, indexType);
+  if (own != wide) index = arith::ExtSIOp::create(b, location, wideType, index);
+  Access a = access(facts.simplify(max(indirect.extent - 1, Dim(0))), {}, space.layout.rank());
+  Value last = tile::IndexOp::create(b, location, wideType, a.offset, a.names, a.bound);
+  index = arith::MinSIOp::create(b, location, index, last);
+  index = arith::MaxSIOp::create(b, location, index, splat(IntegerAttr::get(wide, 0), space));
+  return wide == indexType ? index : Value(arith::TruncIOp::create(b, location, indexTileType, index));
+}
+
+SmallVector<Emitter::Piece> Emitter::piecesAt(Operation *op, const AccessMap &map, const Coords &coords,
+                                              const Space &space) {
+  SmallVector<Piece> pieces;
+  DimFacts open = map.pieces().size() > 1 ? facts : DimFacts(); // what holds where no piece was taken yet
+  for (const AccessMap::Piece &piece : map.pieces()) {
+    Values values = bindIndices(coords);
+    Piece made{op->getOperand(*piece.operand), {}, {}, {}};
+    bool never = false;
+    for (const Dim &guard : substituted(piece.guards, values)) {
+      Dim simple = facts.simplify(guard);
+      never |= facts.proveNonNegative(-simple - 1);
+      if (!facts.proveNonNegative(simple)) made.guards.push_back(simple);
+    }
+    if (never) continue;
+    if (auto indirect = piece.indirect) {
+      indirect->position = {};
+      for (const Dim &dim : piece.indirect->position) indirect->position.push_back(dim.substitute(values));
+      Dim picked = newSymbol(clampedIndex(op->getOperand(indirect->operand), *indirect, space));
+      facts.declareIndex(picked.symbolName(), indirect->extent);
+      values[AccessMap::gathered().symbolName()] = picked;
+      // No element exists to be picked from an empty dim.
+      if (!facts.provePositive(indirect->extent)) made.guards.push_back(indirect->extent - 1);
+    }
+    made.coords = substituted(piece.index, values);
+    for (const Dim &guard : made.guards)
+      if (map.pieces().size() == 1 || !open.proveNonNegative(guard)) made.tests.push_back(guard);
+    pieces.push_back(made);
+    if (made.tests.empty()) return pieces;
+    if (made.tests.size() == 1) open.assume(-made.tests[0] - 1);
+  }
+  // Without a fill the pieces cover everything, but for what a gather finds empty.
+  bool isEmpty = pieces.empty() || (pieces.size() == 1 && map.pieces()[0].indirect);
+  if (map.fill() || isEmpty) pieces.push_back({});
+  return pieces;
+}
+
+Value Emitter::movement(Operation *op, const AccessMap &map, const Coords &coords, const Space &space) {
+  TypedAttr fill = scalarOf(graph::elementTypeOf(op->getResult(0)), map.fill().value_or(0));
+  SmallVector<Piece> pieces = piecesAt(op, map, coords, space);
+  if (pieces.size() == 2 && !pieces[1].operand)
+    return emitGuarded(pieces[0].operand, pieces[0].coords, space, pieces[0].guards, fill);
+  SmallVector<Value> tiles;
+  for (const Piece &piece : pieces)
+    tiles.push_back(piece.operand ? emit(piece.operand, piece.coords, guarded(space, piece.guards))
+                                  : splat(fill, space));
+  // The first piece whose tests hold is taken, the last one where none does.
+  Value result = tiles.back();
+  for (size_t i = tiles.size() - 1; i-- > 0;)
+    result = arith::SelectOp::create(b, location, condition(pieces[i].tests, space), tiles[i], result);
+  return result;
+}
+
 std::optional<Emitter::Element> Emitter::resolve(Value value, Coords coords, SmallVector<Dim> guards) const {
   while (Operation *op = value.getDefiningOp()) {
-    Coords inner;
-    if (auto broadcast = dyn_cast<graph::BroadcastOp>(op)) {
-      for (auto [dim, place] : llvm::zip(graph::dimsOf(broadcast.getOperand()), broadcast.getDims()))
-        inner.push_back(dim.isConstant(1) ? Dim(0) : coords[place]);
-    } else if (auto reshape = dyn_cast<graph::ReshapeOp>(op)) {
-      inner = reshapeCoords(coords, graph::dimsOf(value), graph::dimsOf(reshape.getOperand()));
-    } else if (auto transpose = dyn_cast<graph::TransposeOp>(op)) {
-      inner.resize(coords.size());
-      for (auto [i, p] : llvm::enumerate(transpose.getPerm())) inner[p] = coords[i];
-    } else if (auto slice = dyn_cast<graph::SliceOp>(op)) {
-      for (auto [coord, offset, step] : llvm::zip(coords, slice.getOffsets().getDims(), slice.getSteps()))
-        inner.push_back(offset + coord * step);
-    } else if (auto pad = dyn_cast<graph::PadOp>(op)) {
-      // What is outside is zero, as in a copy; other values are for those who compute.
-      TypedAttr fill = graph::splatValue(pad.getValue());
-      auto number = dyn_cast_or_null<FloatAttr>(fill);
-      bool isZero =
-          number ? number.getValue().isPosZero() : fill && cast<IntegerAttr>(fill).getValue().isZero();
-      if (!isZero) return std::nullopt;
-      for (auto [coord, low, high, dim] : llvm::zip(coords, pad.getLow().getDims(), pad.getHigh().getDims(),
-                                                    graph::dimsOf(pad.getOperand()))) {
-        inner.push_back(coord - low);
-        if (!low.isConstant(0)) guards.push_back(coord - low);
-        if (!high.isConstant(0)) guards.push_back(dim - 1 - coord + low);
-      }
-    } else {
-      return std::nullopt;
-    }
-    value = op->getOperand(0);
-    coords = inner;
+    const AccessMap *map = mapOf(op);
+    // What is outside is zero, as in a copy; other values are for those who compute.
+    if (!map || map->pieces().size() != 1 || map->fill().value_or(0) != 0) return std::nullopt;
+    const AccessMap::Piece &piece = map->pieces()[0];
+    if (piece.indirect) return std::nullopt;
+    Values values = bindIndices(coords);
+    for (const Dim &guard : piece.guards) guards.push_back(guard.substitute(values));
+    value = op->getOperand(*piece.operand);
+    coords = substituted(piece.index, values);
     for (Dim &coord : coords) coord = facts.simplify(coord);
   }
   if (!sources.count(value)) return std::nullopt;
@@ -94,30 +172,11 @@ std::optional<Emitter::Coords> forwardCoords(Value value, Value from, ArrayRef<D
         if (auto found = forwardCoords(operand, from, coords)) return found;
     return std::nullopt;
   }
-  if (auto reshape = dyn_cast<graph::ReshapeOp>(op)) {
-    auto inner = forwardCoords(reshape.getOperand(), from, coords);
-    if (!inner) return std::nullopt;
-    return reshapeCoords(*inner, graph::dimsOf(reshape.getOperand()), graph::dimsOf(value));
-  }
-  if (auto transpose = dyn_cast<graph::TransposeOp>(op)) {
-    auto inner = forwardCoords(transpose.getOperand(), from, coords);
-    if (!inner) return std::nullopt;
-    Emitter::Coords result;
-    for (int64_t p : transpose.getPerm()) result.push_back((*inner)[p]);
-    return result;
-  }
-  if (auto broadcast = dyn_cast<graph::BroadcastOp>(op)) {
-    // Only new dims of one element keep one place per element.
-    SmallVector<Dim> dims = graph::dimsOf(value);
-    if (!(graph::elementCount(dims) == graph::elementCount(graph::dimsOf(broadcast.getOperand()))))
-      return std::nullopt;
-    auto inner = forwardCoords(broadcast.getOperand(), from, coords);
-    if (!inner) return std::nullopt;
-    Emitter::Coords result(dims.size(), Dim(0));
-    for (auto [coord, place] : llvm::zip(*inner, broadcast.getDims())) result[place] = coord;
-    return result;
-  }
-  return std::nullopt;
+  auto map = graph::forwardMapOf(op, {});
+  if (!map) return std::nullopt;
+  auto inner = forwardCoords(op->getOperand(0), from, coords);
+  if (!inner) return std::nullopt;
+  return substituted(map->single()->index, bindIndices(*inner));
 }
 
 } // namespace dlc::schedule

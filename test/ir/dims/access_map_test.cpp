@@ -138,7 +138,7 @@ TEST_F(Shapes, StridesAndVectors) {
 
 TEST_F(Shapes, RefusesWhatOnePieceCannotHold) {
   auto gather = AccessMap::gather({B, S}, {4}, 0);
-  EXPECT_EQ(gather.compose(0, AccessMap::gather({N, S}, {B}, 0, 5, 6)), std::nullopt);
+  EXPECT_EQ(gather.compose(0, AccessMap::gather({N, S}, {B}, 0, 0, 5, 6)), std::nullopt);
   EXPECT_EQ(gather.compose(1, AccessMap::pad({2}, {1}, {1}, 0, 7)), std::nullopt);
   auto shifted = gather.compose(1, AccessMap::slice({4}, {3}, {1}, 7));
   ASSERT_TRUE(shifted);
@@ -400,16 +400,18 @@ private:
   }
   bool gather() {
     size_t axis = size_t(random.integer(0, int64_t(map.shape().size()) - 1));
-    std::vector<Dim> indices;
+    size_t batch = size_t(random.integer(0, int64_t(axis)));
+    std::vector<Dim> indices(map.shape().begin(), map.shape().begin() + batch);
     for (int64_t rank = random.integer(0, 2); rank > 0; --rank) indices.push_back(size());
-    if (map.shape().size() + indices.size() > 6) return false;
+    if (map.shape().size() + indices.size() - batch > 6) return false;
     int operand = addOperand(indices, value.shape[axis]);
     Tensor old = value, table = operands[operand];
-    return apply(AccessMap::gather(map.shape(), indices, axis, -1, operand), [&](const Index &out) {
-      Index position(out.begin() + axis, out.begin() + axis + table.shape.size()),
-          at(out.begin(), out.begin() + axis);
+    return apply(AccessMap::gather(map.shape(), indices, axis, batch, -1, operand), [&](const Index &out) {
+      size_t picked = table.shape.size() - batch;
+      Index position(out.begin(), out.begin() + batch), at(out.begin(), out.begin() + axis);
+      position.insert(position.end(), out.begin() + axis, out.begin() + axis + picked);
       at.push_back(table.data[flatten(position, table.shape)]);
-      at.insert(at.end(), out.begin() + axis + table.shape.size(), out.end());
+      at.insert(at.end(), out.begin() + axis + picked, out.end());
       return old.data[flatten(at, old.shape)];
     });
   }
