@@ -16,43 +16,27 @@ const DotKind *findDotKind(llvm::StringRef name) {
   return nullptr;
 }
 
-static void add(std::vector<LayoutDigit> &digits, int64_t count, int64_t row, int64_t column) {
-  if (count > 1) digits.push_back({count, {row, column}});
+static const MmaShape &shapeOf(const DotKind &kind) { return *mmaShapeFor(kind.elementBits); }
+
+// Warps are numbered along N first; those along the other dim hold the same elements.
+static Layout tileOf(const Layout &fragment, std::vector<int64_t> shape, const WarpGrid &grid, bool alongM,
+                     bool alongN, size_t fastest) {
+  WarpDigit n{grid.warpsN, alongN ? std::optional<size_t>(1) : std::nullopt},
+      m{grid.warpsM, alongM ? std::optional<size_t>(0) : std::nullopt};
+  return *fragmentTile(fragment, shape, {n, m}, fastest);
 }
 
-static std::vector<LayoutDigit> warpDigits(const WarpGrid &grid, bool alongM, bool alongN) {
-  std::vector<LayoutDigit> warp;
-  add(warp, grid.warpsN, 0, alongN ? grid.warpN : 0);
-  add(warp, grid.warpsM, alongM ? grid.warpM : 0, 0);
-  return warp;
-}
-
-// One 32-bit register holds `pack` neighbours along k.
 Layout fragmentA(const DotKind &kind, const WarpGrid &grid) {
-  int64_t pack = 32 / kind.elementBits;
-  std::vector<LayoutDigit> reg, lane{{4, {0, pack}}, {8, {1, 0}}};
-  add(reg, pack, 0, 1);
-  add(reg, 2, 8, 0);
-  add(reg, kind.k / (4 * pack), 0, 4 * pack);
-  add(reg, grid.warpM / 16, 16, 0);
-  return Layout({grid.warpsM * grid.warpM, kind.k}, reg, lane, warpDigits(grid, true, false));
+  return tileOf(shapeOf(kind).a, {grid.warpsM * grid.warpM, kind.k}, grid, true, false, 0);
 }
 
 Layout fragmentB(const DotKind &kind, const WarpGrid &grid) {
-  int64_t pack = 32 / kind.elementBits;
-  std::vector<LayoutDigit> reg, lane{{4, {pack, 0}}, {8, {0, 1}}};
-  add(reg, pack, 1, 0);
-  add(reg, kind.k / (4 * pack), 4 * pack, 0);
-  add(reg, grid.warpN / 8, 0, 8);
-  return Layout({kind.k, grid.warpsN * grid.warpN}, reg, lane, warpDigits(grid, false, true));
+  return tileOf(shapeOf(kind).b, {kind.k, grid.warpsN * grid.warpN}, grid, false, true, 1);
 }
 
 Layout fragmentC(const WarpGrid &grid) {
-  std::vector<LayoutDigit> reg{{2, {0, 1}}, {2, {8, 0}}}, lane{{4, {0, 2}}, {8, {1, 0}}};
-  add(reg, grid.warpN / 8, 0, 8);
-  add(reg, grid.warpM / 16, 16, 0);
-  return Layout({grid.warpsM * grid.warpM, grid.warpsN * grid.warpN}, reg, lane,
-                warpDigits(grid, true, true));
+  // All shapes have the same accumulator.
+  return tileOf(mmaShapes()[0].c, {grid.warpsM * grid.warpM, grid.warpsN * grid.warpN}, grid, true, true, 1);
 }
 
 } // namespace dlc::tile

@@ -1,14 +1,14 @@
 // The matrix instructions, one row each: adding one is adding a row.
 #pragma once
 
-#include "ir/layout/layout.h"
+#include "ir/layout/mma_layout.h"
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
 namespace dlc::tile {
 
-/// mma.sync instructions of shape m16 n8 k. Fragment maps: PTX ISA, "Matrix Fragments for mma.m16n8k*".
+/// mma.sync instructions of shape m16 n8 k; their fragments are in ir/layout/mma_layout.h.
 struct DotKind {
   const char *name;      ///< "f16"
   const char *intrinsic; ///< LLVM's, without the llvm.nvvm. prefix
@@ -20,7 +20,7 @@ struct DotKind {
 llvm::ArrayRef<DotKind> dotKinds();
 const DotKind *findDotKind(llvm::StringRef name);
 
-/// How the warps of a CTA divide a tile: warpsM x warpsN, each [warpM, warpN].
+/// How the warps of a CTA divide a tile: warpsM x warpsN, each [warpM, warpN], multiples of 16 and 8.
 struct WarpGrid {
   int64_t warpsM, warpsN, warpM, warpN;
 };
