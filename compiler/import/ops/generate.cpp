@@ -163,32 +163,46 @@ void oneHot(Node &n) {
   n.result(n.e.select(hit, on, off), n.type(2));
 }
 
-// A window as long as the axis that ends at each element.
-void cumSum(Node &n) {
+/// A window as long as the axis that ends at each element.
+Value sumsByWindow(Node &n, Value x, int64_t axis, int64_t size, bool reverse, bool exclusive) {
+  auto flip = [&](Value v) { return n.e.sliceAxis(v, axis, Dim(size - 1), Dim(size), -1); };
   int64_t rank = n.rank(0);
-  std::vector<int64_t> given = n.intsInput(1, "the axis");
-  if (given.size() != 1) n.fail(Code::E0305, "the axis must be one number");
-  int64_t axis = n.axis(given[0], rank);
-  auto size = n.dims(0)[axis].constantValue();
-  if (!size) n.fail(Code::E0307, "sums along a symbolic dim are not supported");
-  if (*size == 0) return n.result(n.in(0));
-  bool reverse = n.intAttr("reverse", 0), exclusive = n.intAttr("exclusive", 0);
-  DataType type = n.type(0);
-  Value x = n.e.widen(n.value(0));
-  auto flip = [&](Value v) { return n.e.sliceAxis(v, axis, Dim(*size - 1), Dim(*size), -1); };
   if (reverse) x = flip(x);
   if (exclusive) { // shift by one
     llvm::SmallVector<Dim> low(rank, Dim(0)), none(rank, Dim(0));
     low[axis] = 1;
-    x = graph::pad(n.e.b, n.e.loc, n.e.sliceAxis(x, axis, Dim(0), Dim(*size - 1)), n.e.scalar(n.e.type(x), 0),
+    x = graph::pad(n.e.b, n.e.loc, n.e.sliceAxis(x, axis, Dim(0), Dim(size - 1)), n.e.scalar(n.e.type(x), 0),
                    low, none);
   }
   llvm::SmallVector<int64_t> ones(rank, 1), window(rank, 1);
   llvm::SmallVector<Dim> low(rank, Dim(0)), high(rank, Dim(0));
-  window[axis] = *size;
-  low[axis] = *size - 1;
+  window[axis] = size;
+  low[axis] = size - 1;
   x = graph::window(n.e.b, n.e.loc, x, window, ones, ones, low, high, Combiner::Sum);
-  if (reverse) x = flip(x);
+  return reverse ? flip(x) : x;
+}
+
+/// Windows have constant sizes. Along a symbolic dim: y[i] = sum over j of (j <= i ? x[j] : 0).
+Value sumsByMask(Node &n, Value x, int64_t axis, bool reverse, bool exclusive) {
+  Dims dims = n.e.dims(x);
+  dims.insert(dims.begin() + axis, dims[axis]);
+  Value i = n.e.iota(dims, n.e.i64(), axis), j = n.e.iota(dims, n.e.i64(), axis + 1);
+  if (reverse) std::swap(i, j);
+  Value counts = n.e.compare(exclusive ? Compare::Lt : Compare::Le, j, i);
+  Value repeated = n.e.to(n.e.unsqueeze(x, {axis}), dims);
+  return n.e.reduce(n.e.select(counts, repeated, n.e.like(repeated, 0)), {axis + 1}, Combiner::Sum);
+}
+
+void cumSum(Node &n) {
+  std::vector<int64_t> given = n.intsInput(1, "the axis");
+  if (given.size() != 1) n.fail(Code::E0305, "the axis must be one number");
+  int64_t axis = n.axis(given[0], n.rank(0));
+  auto size = n.dims(0)[axis].constantValue();
+  if (size && *size == 0) return n.result(n.in(0));
+  bool reverse = n.intAttr("reverse", 0), exclusive = n.intAttr("exclusive", 0);
+  DataType type = n.type(0);
+  Value x = n.e.widen(n.value(0));
+  x = size ? sumsByWindow(n, x, axis, *size, reverse, exclusive) : sumsByMask(n, x, axis, reverse, exclusive);
   n.result(isFloat(type) ? n.e.toFloat(x, n.elementType(type)) : x, type);
 }
 
