@@ -105,7 +105,7 @@ class Piece:
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    p.add_argument("names", nargs="*", metavar="NAME", choices=PIECES)
+    p.add_argument("names", nargs="*", metavar="NAME", choices=[*PIECES, []], help="default: all")
     p.add_argument("--precision", nargs="+", default=["as-is", "fp16"], choices=["as-is", "fp16"])
     args = p.parse_args()
     wrong = []
