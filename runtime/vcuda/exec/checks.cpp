@@ -13,15 +13,27 @@ struct Record {
   uint32_t time = 0, inst = 0;
 };
 
+/// Of all warps: the last write, the last atomic, and the time of the last read.
+struct Granule {
+  uint32_t writeTime = 0, atomicTime = 0, readTime = 0;
+  uint32_t writeInst = 0, atomicInst = 0;
+  uint8_t writer = 0, atomicBy = 0;
+};
+
 struct SharedShadow {
-  uint32_t warps = 0, granules = 0, granule = 4;
-  uint32_t now = 0;              ///< clocks of a new CTA start here
-  std::vector<uint32_t> clocks;  ///< C[w][v]
-  std::vector<Record> writes;    ///< by granule
-  std::vector<uint8_t> writer;   ///< warp of the last write
-  std::vector<Record> atomics;   ///< the last atomic
-  std::vector<uint8_t> atomicBy; ///< its warp
-  std::vector<Record> reads;     ///< by warp, then granule
+  uint32_t warps = 0, granules = 0, shift = 2; ///< a granule has 1 << shift bytes
+  uint32_t now = 0;                            ///< clocks of a new CTA start here
+  std::vector<uint32_t> clocks;                ///< C[w][v]
+  std::vector<uint32_t> known;                 ///< min over v != w of C[w][v]
+  std::vector<Granule> last;
+  std::vector<Record> reads; ///< by warp, then granule
+
+  void learn(uint32_t warp) {
+    uint32_t least = UINT32_MAX;
+    for (uint32_t v = 0; v < warps; ++v)
+      if (v != warp) least = std::min(least, clocks[size_t(warp) * warps + v]);
+    known[warp] = least;
+  }
 };
 
 } // namespace dlc::vcuda::exec
@@ -36,13 +48,12 @@ std::string warpText(uint32_t other) {
 }
 
 /// A race unless what the record says is the warp's own or lies in its past.
-inline void checkOther(Warp &w, const Inst &inst, unsigned lane, uint32_t granule, const Record &record,
-                       uint32_t other, const char *what) {
+void checkOther(Warp &w, const Inst &inst, unsigned lane, uint32_t granule, const Record &record,
+                uint32_t other, const char *what) {
   const SharedShadow &s = *w.cta->shadow;
-  if (record.time <= s.clocks[size_t(w.index) * s.warps + other] || other == w.index) [[likely]]
-    return;
+  if (record.time <= s.clocks[size_t(w.index) * s.warps + other] || other == w.index) return;
   addFinding(w, inst, "shared-race", lane,
-             std::string(what) + " at shared byte " + std::to_string(granule * s.granule) +
+             std::string(what) + " at shared byte " + std::to_string(granule << s.shift) +
                  " without a barrier in between",
              w.cta->code + record.inst, warpText(other));
 }
@@ -54,23 +65,22 @@ void exec::startShadow(CtaRun &cta) {
   if (!cta.checks || cta.sharedBytes == 0 || cta.warpCount < 2) return;
   if (!cta.shadowStorage) cta.shadowStorage = std::make_shared<SharedShadow>();
   SharedShadow &s = *cta.shadowStorage;
-  uint32_t granule = std::min(cta.launch->code->smallestSharedAccess, 4u);
-  uint32_t granules = (cta.sharedBytes + granule - 1) / granule + 16;
-  if (s.warps != cta.warpCount || s.granules != granules || s.granule != granule || s.now > 0x7fffffff) {
+  uint32_t shift = uint32_t(__builtin_ctz(std::min(cta.launch->code->smallestSharedAccess, 4u)));
+  uint32_t granules = (cta.sharedBytes >> shift) + 17;
+  if (s.warps != cta.warpCount || s.granules != granules || s.shift != shift || s.now > 0x7fffffff) {
     s = SharedShadow();
     s.warps = cta.warpCount;
     s.granules = granules;
-    s.granule = granule;
-    s.writes.resize(granules);
-    s.writer.resize(granules);
-    s.atomics.resize(granules);
-    s.atomicBy.resize(granules);
+    s.shift = shift;
+    s.known.resize(s.warps);
+    s.last.resize(granules);
     s.reads.resize(size_t(granules) * s.warps);
   }
   // Everything before `now` is everybody's past.
   for (uint32_t c : s.clocks) s.now = std::max(s.now, c);
   s.clocks.assign(size_t(s.warps) * s.warps, s.now);
   for (uint32_t w = 0; w < s.warps; ++w) s.clocks[size_t(w) * s.warps + w] = s.now + 1;
+  for (uint32_t w = 0; w < s.warps; ++w) s.learn(w);
   cta.shadow = &s;
 }
 
@@ -90,18 +100,27 @@ void exec::barrierLeave(WarpRun &w, const BarrierState &b) {
   for (uint32_t v = 0; v < s->warps; ++v) {
     if (v != w.index) mine[v] = std::max(mine[v], b.clock[v]);
   }
+  s->learn(w.index);
 }
+
+// What every other warp is known to have passed needs no look at who did it: that decides nearly always.
 
 void exec::recordSharedRead(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes) {
   SharedShadow &s = *w.cta->shadow;
-  const uint32_t *mine = &s.clocks[size_t(w.index) * s.warps];
-  uint32_t first = offset / s.granule, last = (offset + bytes - 1) / s.granule;
+  uint32_t known = s.known[w.index], now = s.clocks[size_t(w.index) * s.warps + w.index];
+  uint32_t first = offset >> s.shift, end = ((offset + bytes - 1) >> s.shift) + 1;
   Record *reads = &s.reads[size_t(w.index) * s.granules];
-  Record record = {mine[w.index], uint32_t(&inst - w.cta->code)};
-  for (uint32_t g = first; g <= last; ++g) {
-    checkOther(w, inst, lane, g, s.writes[g], s.writer[g], "read of what another warp writes");
-    checkOther(w, inst, lane, g, s.atomics[g], s.atomicBy[g], "read of what another warp changes atomically");
+  Record record = {now, uint32_t(&inst - w.cta->code)};
+  for (uint32_t g = first; g < end; ++g) {
+    Granule &last = s.last[g];
+    if (std::max(last.writeTime, last.atomicTime) > known) [[unlikely]] {
+      checkOther(w, inst, lane, g, {last.writeTime, last.writeInst}, last.writer,
+                 "read of what another warp writes");
+      checkOther(w, inst, lane, g, {last.atomicTime, last.atomicInst}, last.atomicBy,
+                 "read of what another warp changes atomically");
+    }
     reads[g] = record;
+    last.readTime = std::max(last.readTime, now);
   }
 }
 
@@ -109,19 +128,24 @@ void exec::recordSharedRead(Warp &w, const Inst &inst, unsigned lane, uint32_t o
 void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes,
                              bool atomic) {
   SharedShadow &s = *w.cta->shadow;
-  const uint32_t *mine = &s.clocks[size_t(w.index) * s.warps];
-  uint32_t first = offset / s.granule, last = (offset + bytes - 1) / s.granule;
-  Record record = {mine[w.index], uint32_t(&inst - w.cta->code)};
-  for (uint32_t g = first; g <= last; ++g) {
-    checkOther(w, inst, lane, g, s.writes[g], s.writer[g], "write of what another warp writes");
-    if (!atomic)
-      checkOther(w, inst, lane, g, s.atomics[g], s.atomicBy[g],
+  uint32_t known = s.known[w.index], now = s.clocks[size_t(w.index) * s.warps + w.index];
+  uint32_t first = offset >> s.shift, end = ((offset + bytes - 1) >> s.shift) + 1;
+  uint32_t number = uint32_t(&inst - w.cta->code);
+  for (uint32_t g = first; g < end; ++g) {
+    Granule &last = s.last[g];
+    if (last.writeTime > known) [[unlikely]]
+      checkOther(w, inst, lane, g, {last.writeTime, last.writeInst}, last.writer,
+                 "write of what another warp writes");
+    if (last.atomicTime > known && !atomic) [[unlikely]]
+      checkOther(w, inst, lane, g, {last.atomicTime, last.atomicInst}, last.atomicBy,
                  "write of what another warp changes atomically");
-    for (uint32_t v = 0; v < s.warps; ++v)
-      checkOther(w, inst, lane, g, s.reads[size_t(v) * s.granules + g], v,
-                 "write of what another warp reads");
-    (atomic ? s.atomics : s.writes)[g] = record;
-    (atomic ? s.atomicBy : s.writer)[g] = uint8_t(w.index);
+    if (last.readTime > known) [[unlikely]]
+      for (uint32_t v = 0; v < s.warps; ++v)
+        checkOther(w, inst, lane, g, s.reads[size_t(v) * s.granules + g], v,
+                   "write of what another warp reads");
+    (atomic ? last.atomicTime : last.writeTime) = now;
+    (atomic ? last.atomicInst : last.writeInst) = number;
+    (atomic ? last.atomicBy : last.writer) = uint8_t(w.index);
   }
 }
 

@@ -6,6 +6,7 @@
 // warp's last read, with the instruction that did it:
 //     read by w:  the last write by v at time t is a race unless v = w or t <= C[w][v]
 //     write by w: the same, and the same for each warp's last read
+// Times up to min over v != w of C[w][v] are no race, whoever it was: one comparison decides most accesses.
 // Clocks go on counting from CTA to CTA, so that records of an earlier one lie in everybody's past.
 //
 //===----------------------------------------------------------------------===//
