@@ -155,12 +155,25 @@ void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t 
 
 namespace {
 
-bool allReady(const uint8_t *state, uint32_t bytes) {
-  for (uint32_t k = 0; k < bytes; ++k) {
-    if (guest::at(state + k) != ByteReady) return false;
+/// Whether each of the states has all bits of `wanted`, a word at a time where the access is one or more.
+bool allHave(const uint8_t *state, uint32_t bytes, uint8_t wanted) {
+  uint32_t k = 0;
+  for (uint64_t word, pattern = wanted * 0x0101010101010101u; k + 8 <= bytes; k += 8) {
+    guest::read(reinterpret_cast<uint8_t *>(&word), state + k, 8);
+    if ((word & pattern) != pattern) return false;
   }
+  if (k + 4 <= bytes) {
+    uint32_t word, pattern = wanted * 0x01010101u;
+    guest::read(reinterpret_cast<uint8_t *>(&word), state + k, 4);
+    if ((word & pattern) != pattern) return false;
+    k += 4;
+  }
+  for (; k < bytes; ++k)
+    if ((guest::at(state + k) & wanted) != wanted) return false;
   return true;
 }
+
+bool allReady(const uint8_t *state, uint32_t bytes) { return allHave(state, bytes, ByteReady); }
 
 } // namespace
 
@@ -232,11 +245,18 @@ namespace {
 void checkWriters(CtaRun &cta, Warp &w, const Inst &inst, unsigned lane, uint64_t offset, uint32_t bytes,
                   Access access, const uint8_t *newData) {
   if (access == Access::Atomic || cta.hasSynchronised || (inst.mods & ModVolatile)) return;
-  uint64_t launch = cta.writerTag >> 40;
+  uint64_t launch = cta.writerTag >> 40, record = 0;
+  bool byOther = false;
   for (uint32_t k = 0; k < bytes; ++k) {
-    uint64_t record = __atomic_load_n(&cta.globalWriters[(offset + k) >> 2], __ATOMIC_RELAXED);
-    bool byOther = record >> 40 == launch && (record ^ cta.writerTag) >> 8 != 0;
-    if (!byOther || !(record >> (4 + ((offset + k) & 3)) & 1)) continue;
+    if (k == 0 || ((offset + k) & 3) == 0) {
+      record = __atomic_load_n(&cta.globalWriters[(offset + k) >> 2], __ATOMIC_RELAXED);
+      byOther = record >> 40 == launch && (record ^ cta.writerTag) >> 8 != 0;
+      if (!byOther) { // on to the next word
+        k += 3 - uint32_t((offset + k) & 3);
+        continue;
+      }
+    }
+    if (!(record >> (4 + ((offset + k) & 3)) & 1)) continue;
     std::string other = "CTA " + std::to_string(record >> 8 & 0xffffffff) + " of the grid, counted linearly";
     if (access == Access::Read) {
       addFinding(w, inst, "global-race", lane,
@@ -263,9 +283,7 @@ Mask exec::checkGlobal(Warp &w, const Inst &inst, Mask mask, const uint64_t *add
     uint64_t offset = addresses[l] - cta.globalBase;
     bool misaligned = addresses[l] % bytes != 0;
     bool inside = cta.globalSize >= bytes && offset <= cta.globalSize - bytes;
-    if (inside && cta.checks) {
-      for (uint32_t k = 0; k < bytes; ++k) inside = inside && (guest::at(cta.globalState + offset + k) & 1);
-    }
+    if (inside && cta.checks) inside = allHave(cta.globalState + offset, bytes, ByteUninitialised);
     if (!inside || misaligned) {
       reportAddress(w, inst, inside ? "misaligned" : "out-of-bounds", l, addresses[l], bytes,
                     "global memory");
