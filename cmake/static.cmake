@@ -7,6 +7,9 @@ link_libraries(dlc_arc4random)
 add_link_options(-static-libstdc++ -Wl,--gc-sections -Wl,--icf=all -Wl,-s)
 add_compile_options(-ffunction-sections -fdata-sections)
 
+# zlib and protobuf: found as archives, too.
+set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+
 # Archives instead of the shared libraries of LLVM; the linker takes what is referred to.
 function(dlc_link_mlir_statically target prefix)
   file(GLOB archives ${prefix}/lib/libMLIR*.a ${prefix}/lib/libLLVM*.a)

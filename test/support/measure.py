@@ -66,6 +66,12 @@ def fp16_checks(ours, ref64, rounded):
             for name, ref in ref64.items()]
 
 
+def bounds(ref64, theirs, rounded):
+    """What outputs may differ from ref64, {precision: {output: bound}}: the bounds of the checks above."""
+    return {"as-is": {c.output: c.bound for c in fp32_checks(ref64, ref64, theirs)},
+            "fp16": {c.output: c.bound for c in fp16_checks(ref64, ref64, rounded)}}
+
+
 def worst(checks):
     """The check that is nearest to its bound, or furthest past it."""
     return max(checks, key=lambda c: c.error / c.bound if c.bound else (np.inf if c.error else 0.0))

