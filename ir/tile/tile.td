@@ -121,6 +121,17 @@ def Tile_StoreOp : Tile_Op<"store"> {
                          attr-dict `:` type($value) `,` type($pointer)}];
 }
 
+def Tile_ArriveOp : Tile_Op<"arrive"> {
+  let summary = "counts this CTA in; true, for all of its threads, in the last of `count` CTAs";
+  let description = [{
+    Counter `index` (an i32 in global memory, an argument of the kernel marked `tile.workspace`) is zero before the first CTA arrives and
+    after the last one did. What any CTA stored before its arrival is seen by the last one after its own. All threads take part.
+  }];
+  let arguments = (ins Tile_Pointer:$counters, AnyInteger:$index, AnyInteger:$count);
+  let results = (outs I1:$last);
+  let assemblyFormat = [{$counters `[` $index `]` `of` $count attr-dict `:` type($counters) `,` type($index) `,` type($count)}];
+}
+
 //===- Tiles -------------------------------------------------------------------------===//
 
 def Tile_SplatOp : Tile_Op<"splat", [Pure]> {

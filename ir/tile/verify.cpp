@@ -56,6 +56,15 @@ LogicalResult StoreOp::verify() {
   return checkAccess(*this, exprs, getNames(), getBound(), getValue().getType());
 }
 
+// Other CTAs write it while this one runs, so nothing may be assumed of it.
+LogicalResult ArriveOp::verify() {
+  auto argument = dyn_cast<BlockArgument>(getCounters());
+  auto function = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : func::FuncOp();
+  if (!function || !function.getArgAttr(argument.getArgNumber(), "tile.workspace"))
+    return emitOpError() << "the counters are no argument of the kernel marked tile.workspace";
+  return success();
+}
+
 LogicalResult SplatOp::verify() {
   if (getValue().getType() != getType().getElementType())
     return emitOpError() << "scalar and element types differ";

@@ -75,6 +75,11 @@ private:
                     type.getElementType(), env[store.getValue()]);
           return success();
         })
+        .Case([&](tile::ArriveOp arrive) {
+          env[arrive] = {arriveLast(*t, env[arrive.getCounters()][0], env[arrive.getIndex()][0],
+                                    env[arrive.getCount()][0])};
+          return success();
+        })
         .Case([&](tile::SplatOp splat) {
           env[splat] = Registers(tile::layoutOf(splat.getResult()).numRegisters(), env[splat.getValue()][0]);
           return success();
@@ -120,6 +125,7 @@ private:
           return success();
         })
         .Case([&](scf::ForOp loop) { return forLoop(loop); })
+        .Case([&](scf::IfOp branch) { return ifThen(branch); })
         .Case([&](arith::ConstantOp constant) { return constantTile(constant); })
         .Default([&](Operation *op) { return perRegister(op); });
   }
@@ -233,6 +239,18 @@ private:
     if (failed(block(*op.getBody()))) return failure();
     split(op.getResults(), loop.getResults(), sizes);
     return success();
+  }
+
+  LogicalResult ifThen(scf::IfOp op) {
+    if (op.getNumResults() || op.elseBlock())
+      return op.emitError() << "a branch of a kernel has no results and no else";
+    if (tile::isTile(op.getCondition().getType()))
+      return op.emitError() << "a branch of a kernel is the same for all threads";
+    auto branch =
+        scf::IfOp::create(b, t->loc, TypeRange{}, env[op.getCondition()][0], /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(branch.thenBlock());
+    return block(*op.thenBlock());
   }
 
   // lo <= variable < upper; the bounds may be expressions of other symbols.

@@ -68,6 +68,9 @@ struct Access {
   Layout layout;
 };
 
+/// i1: this CTA is the last of `count` to arrive at a counter (tile.arrive).
+mlir::Value arriveLast(ThreadBuilder &t, mlir::Value counters, mlir::Value index, mlir::Value count);
+
 Registers loadTile(ThreadBuilder &t, const Access &access, mlir::Type element, mlir::TypedAttr other,
                    bool constant);
 void storeTile(ThreadBuilder &t, const Access &access, mlir::Type element,

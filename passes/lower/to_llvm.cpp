@@ -26,15 +26,18 @@ static void markKernels(ModuleOp module) {
                       b.getDenseI32ArrayAttr({int32_t(warps.getInt() * 32)}));
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
       if (!isa<LLVM::LLVMPointerType>(function.getArgument(i).getType())) continue;
-      // Buffers never overlap (the plan gives aliases one buffer), and start at 16 bytes or better.
-      function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), b.getUnitAttr());
+      // Buffers never overlap (the plan gives aliases one buffer), and start at 16 bytes or better. A
+      // workspace changes under the hands of other CTAs, which noalias would deny.
+      if (!function.getArgAttr(i, "tile.workspace"))
+        function.setArgAttr(i, LLVM::LLVMDialect::getNoAliasAttrName(), b.getUnitAttr());
       function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(), b.getI64IntegerAttr(16));
     }
     function->removeAttr("tile.warps");
     function->removeAttr("tile.index");
     function->removeAttr("tile.scratch");
     function->removeAttr("tile.shared");
-    for (unsigned i = 0; i < function.getNumArguments(); ++i) function.removeArgAttr(i, "tile.range");
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      for (StringRef name : {"tile.range", "tile.workspace"}) function.removeArgAttr(i, name);
   }
 }
 

@@ -216,10 +216,28 @@ private:
       op.results.push_back(name);
     }
     op.deps.assign(deps.begin(), deps.end());
+    for (const schedule::Workspace &workspace : entry->scheduled->workspaces)
+      addScratch(workspace.bytes.substitute(modelNames(*entry)), workspace.zeroed, op, index);
     for (const schedule::Variant &variant : entry->scheduled->variants)
       op.variants.push_back(translate(*entry, variant, op));
     plan.ops.push_back(std::move(op));
     return true;
+  }
+
+  // Memory of one op: a part of the arena while it runs, or a part of the zeroed memory for good, as another
+  // op may run at the same time.
+  void addScratch(const Dim &bytes, bool zeroed, Op &op, int index) {
+    std::string name =
+        uniqueName(op.name + (zeroed ? ".zeroed" : ".scratch") + std::to_string(op.scratch.size()));
+    plan.buffers.push_back(
+        {name, "u8", {bytes}, zeroed ? Buffer::Base::Zeroed : Buffer::Base::Arena, "", Dim(0), index, index});
+    Buffer &buffer = plan.buffers.back();
+    if (zeroed) {
+      buffer.offset = plan.zeroedBytes;
+      plan.zeroedBytes = plan.zeroedBytes + ceilDiv(bytes, Dim(256)) * 256;
+    }
+    writer[int(plan.buffers.size()) - 1] = index;
+    op.scratch.push_back(name);
   }
 
   std::string uniqueOp(std::string name) {
@@ -239,10 +257,16 @@ private:
     }
   }
 
-  Variant translate(const RegionSchedule &entry, const schedule::Variant &from, const Op &op) {
+  // The names that a schedule's D0, D1, ... have in the model.
+  static std::map<std::string, Dim> modelNames(const RegionSchedule &entry) {
     std::map<std::string, Dim> names;
     for (auto [k, symbol] : llvm::enumerate(entry.symbols))
       names["D" + std::to_string(k)] = Dim::symbol(symbol);
+    return names;
+  }
+
+  Variant translate(const RegionSchedule &entry, const schedule::Variant &from, const Op &op) {
+    std::map<std::string, Dim> names = modelNames(entry);
     Variant result;
     result.schedule = from.schedule;
     for (const Dim &condition : from.when) result.when.push_back(condition.substitute(names));

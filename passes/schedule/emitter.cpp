@@ -87,10 +87,25 @@ SmallVector<Value> Emitter::loop(const Dim &count, ValueRange carried,
   ++depth;
   SmallVector<Value> next = body(variable, op.getRegionIterArgs());
   --depth;
-  for (auto &entry : memos)
-    llvm::erase_if(entry.second, [&](const Memo &memo) { return memo.depth > depth; });
+  forgetDeeper();
   if (!carried.empty()) scf::YieldOp::create(b, location, next);
   return SmallVector<Value>(op.getResults());
+}
+
+void Emitter::when(Value condition, function_ref<void()> body) {
+  auto op = scf::IfOp::create(b, location, TypeRange{}, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(op.thenBlock());
+  ++depth;
+  body();
+  --depth;
+  forgetDeeper();
+}
+
+// Tiles of a body that has ended are out of reach.
+void Emitter::forgetDeeper() {
+  for (auto &entry : memos)
+    llvm::erase_if(entry.second, [&](const Memo &memo) { return memo.depth > depth; });
 }
 
 SmallVector<Value> Emitter::combine(Region &combiner, ValueRange accumulators, ValueRange elements) {
@@ -181,7 +196,10 @@ Value Emitter::hoisted(Value value, const Coords &coords, const Space &space) {
 
 Value Emitter::compute(Value value, const Coords &coords, const Space &space) {
   Operation *op = value.getDefiningOp();
-  if (!op) return load(value, coords, space, graph::scalarAttr(graph::elementTypeOf(value), 0));
+  if (!op) {
+    Type element = graph::elementTypeOf(value);
+    return load(sources.find(value)->second, element, coords, space, graph::scalarAttr(element, 0));
+  }
   Location saved = location;
   location = op->getLoc();
   auto index = [&](const Dim &expr) {
@@ -223,10 +241,10 @@ Value Emitter::pointwise(Operation *op, const Coords &coords, const Space &space
   return made->getResult(0);
 }
 
-Value Emitter::load(Value argument, const Coords &coords, const Space &space, TypedAttr other) {
-  const Memory &memory = sources.find(argument)->second;
+Value Emitter::load(const Memory &memory, Type element, const Coords &coords, const Space &space,
+                    TypedAttr other) {
   Access a = access(flatten(coords, memory.strides), space.guards, space.layout.rank());
-  auto type = tile::tileType(space.layout, graph::elementTypeOf(argument));
+  auto type = tile::tileType(space.layout, element);
   return tile::LoadOp::create(b, location, type, memory.pointer, a.offset, a.where, a.names, a.bound, other,
                               memory.constant);
 }
@@ -243,7 +261,8 @@ Value Emitter::emitGuarded(Value value, const Coords &coords, const Space &space
   Space inner = guarded(space, guards);
   if (inner.guards.size() == space.guards.size()) return emit(value, coords, space);
   // A load gives `other` by itself; outside of the space's own guards the value does not matter.
-  if (!value.getDefiningOp()) return load(value, coords, inner, other);
+  if (!value.getDefiningOp())
+    return load(sources.find(value)->second, graph::elementTypeOf(value), coords, inner, other);
   Value inside = emit(value, coords, inner);
   return arith::SelectOp::create(b, location, condition(guards, space), inside, splat(other, space));
 }

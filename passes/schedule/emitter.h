@@ -58,6 +58,9 @@ public:
     memos[value].push_back({coords, space.guards, space.layout, tile, depth});
   }
   void store(mlir::Value tile, const Memory &target, const Coords &coords, const Space &space);
+  /// A tile of any memory; `other` where the space's guards do not hold.
+  mlir::Value load(const Memory &memory, mlir::Type element, const Coords &coords, const Space &space,
+                   mlir::TypedAttr other);
   /// Copies a tile [rows, columns] of a value into a stage of shared memory: asynchronously where it is
   /// memory under movement, else through registers. Gives the pending stage; elements outside of the space's
   /// guards are zero.
@@ -76,6 +79,8 @@ public:
   llvm::SmallVector<mlir::Value>
   loop(const Dim &count, mlir::ValueRange carried,
        llvm::function_ref<llvm::SmallVector<mlir::Value>(Dim, mlir::ValueRange)> body);
+  /// Code for the CTAs in which a scalar i1 is true.
+  void when(mlir::Value condition, llvm::function_ref<void()> body);
   /// Copies a scalar combiner's ops onto tiles (or scalars): accumulators, then elements.
   llvm::SmallVector<mlir::Value> combine(mlir::Region &combiner, mlir::ValueRange accumulators,
                                          mlir::ValueRange elements);
@@ -109,10 +114,10 @@ private:
     llvm::SmallVector<mlir::Value> bound;
   };
 
+  void forgetDeeper();
   mlir::Value compute(mlir::Value value, const Coords &coords, const Space &space);
   mlir::Value emitGuarded(mlir::Value value, const Coords &coords, const Space &space,
                           llvm::ArrayRef<Dim> guards, mlir::TypedAttr other);
-  mlir::Value load(mlir::Value argument, const Coords &coords, const Space &space, mlir::TypedAttr other);
   mlir::Value hoisted(mlir::Value value, const Coords &coords, const Space &space);
   mlir::Value pointwise(mlir::Operation *op, const Coords &coords, const Space &space);
   mlir::Value movement(mlir::Operation *op, const AccessMap &map, const Coords &coords, const Space &space);

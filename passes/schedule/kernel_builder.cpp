@@ -4,18 +4,19 @@ using namespace mlir;
 
 namespace dlc::schedule {
 
-static SmallVector<Type> parameterTypes(const CanonicalRegion &region, MLIRContext *context, Type indexType) {
+static SmallVector<Type> parameterTypes(const CanonicalRegion &region, MLIRContext *context, Type indexType,
+                                        size_t workspaces) {
   func::FuncOp function = const_cast<CanonicalRegion &>(region).function();
-  SmallVector<Type> types(function.getNumArguments() + function.getNumResults(),
+  SmallVector<Type> types(function.getNumArguments() + function.getNumResults() + workspaces,
                           LLVM::LLVMPointerType::get(context, 1));
   types.append(region.symbols.size(), indexType);
   return types;
 }
 
 static func::FuncOp makeFunction(const CanonicalRegion &region, ModuleOp module, const std::string &name,
-                                 int64_t warps, Type indexType, OpBuilder &b) {
+                                 int64_t warps, Type indexType, size_t workspaces, OpBuilder &b) {
   b.setInsertionPointToEnd(module.getBody());
-  auto type = b.getFunctionType(parameterTypes(region, b.getContext(), indexType), {});
+  auto type = b.getFunctionType(parameterTypes(region, b.getContext(), indexType, workspaces), {});
   auto function = func::FuncOp::create(b, region.function().getLoc(), name, type);
   function->setAttr("tile.warps", b.getI64IntegerAttr(warps));
   function->setAttr("tile.index", TypeAttr::get(indexType));
@@ -35,9 +36,10 @@ static Location heroLocation(func::FuncOp source) {
 }
 
 KernelBuilder::KernelBuilder(const CanonicalRegion &region, ModuleOp module, const std::string &name,
-                             int64_t warps, int64_t indexBits)
+                             int64_t warps, int64_t indexBits, ArrayRef<unsigned> workspaceIndices)
     : b(module.getContext()), emitter(b, b.getIntegerType(indexBits)), region(region),
-      function(makeFunction(region, module, name, warps, b.getIntegerType(indexBits), b)) {
+      function(makeFunction(region, module, name, warps, b.getIntegerType(indexBits), workspaceIndices.size(),
+                            b)) {
   emitter.facts = region.facts;
   func::FuncOp source = region.function();
   emitter.location = heroLocation(source);
@@ -52,6 +54,11 @@ KernelBuilder::KernelBuilder(const CanonicalRegion &region, ModuleOp module, con
     results.push_back(
         {function.getArgument(next++), rowMajor(graph::dimsOf(yielded(i))), /*constant=*/false});
     launch.params.push_back({Param::Kind::Result, i, {}});
+  }
+  for (unsigned index : workspaceIndices) {
+    function.setArgAttr(next, "tile.workspace", b.getUnitAttr());
+    workspaces[index] = function.getArgument(next++);
+    launch.params.push_back({Param::Kind::Workspace, index, {}});
   }
   for (unsigned k = 0; k < region.symbols.size(); ++k) {
     std::string symbol = "D" + std::to_string(k);

@@ -71,14 +71,17 @@ Scheduled scheduleRegion(const CanonicalRegion &region, const TargetRecord &targ
 /// Makes one kernel: its function, parameters, and an emitter with operands and dims bound.
 class KernelBuilder {
 public:
+  /// `workspaces` are those of the schedule that the kernel uses.
   KernelBuilder(const CanonicalRegion &region, mlir::ModuleOp module, const std::string &name, int64_t warps,
-                int64_t indexBits);
+                int64_t indexBits, llvm::ArrayRef<unsigned> workspaces = {});
 
   /// The program id along an axis, as a symbol.
   Dim programId(int64_t axis);
   /// The value a result is computed from, and where it goes.
   mlir::Value yielded(unsigned result) const;
   const Memory &resultMemory(unsigned result) const { return results[result]; }
+  /// The address of a workspace, by its place in the schedule's list.
+  mlir::Value workspace(unsigned index) const { return workspaces.lookup(index); }
   /// Ends the function.
   void finish();
 
@@ -90,6 +93,7 @@ private:
   const CanonicalRegion &region;
   mlir::func::FuncOp function;
   llvm::SmallVector<Memory> results;
+  llvm::SmallDenseMap<unsigned, mlir::Value> workspaces;
 };
 
 /// Conditions under which 32-bit coordinates suffice for every operand and result, with room for a tile past

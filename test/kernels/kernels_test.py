@@ -41,10 +41,11 @@ class Module:
         self.folder, self.artifact = folder, folder / f"{name}.ptx"
         run("dlc", source, "-o", self.artifact)
 
-    def __call__(self, inputs):
+    def __call__(self, inputs, **env):
         np.savez(self.folder / "in.npz", **inputs)
         # dlc-run refuses to call a run done when the virtual GPU has a finding.
-        run("dlc-run", self.artifact, "--device=vcuda", "--inputs", self.folder / "in.npz", "--save", self.folder / "out.npz")
+        run("dlc-run", self.artifact, "--device=vcuda", "--inputs", self.folder / "in.npz", "--save", self.folder / "out.npz",
+            env=env)
         with np.load(self.folder / "out.npz") as kept:
             return {name: kept[name] for name in kept.files}
 

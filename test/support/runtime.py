@@ -54,13 +54,18 @@ def tensor(array):
 class Session:
     """A module and one context on it. Errors of the library are raised as Broken, with its message."""
 
-    def __init__(self, artifact, device="vcuda"):
+    def __init__(self, artifact, device="vcuda", share=None):
+        """share: an open session whose module this one uses, too, with a context of its own."""
         self.lib = ctypes.CDLL(str(LIB / "libdlc_runtime.so"))
         self.lib.dlc_last_error.restype = ctypes.c_char_p
         for name in ("dlc_module_input_count", "dlc_module_output_count", "dlc_module_symbol_count"):
             getattr(self.lib, name).restype = ctypes.c_size_t
         self.module, self.context = ctypes.c_void_p(), ctypes.c_void_p()
-        self.check(self.lib.dlc_module_load_file(str(artifact).encode(), None, ctypes.byref(self.module)))
+        self.shares = share is not None
+        if self.shares:
+            self.module = share.module
+        else:
+            self.check(self.lib.dlc_module_load_file(str(artifact).encode(), None, ctypes.byref(self.module)))
         options = ContextOptions()
         self.lib.dlc_context_options_init(ctypes.byref(options))
         self.virtual = None
@@ -126,4 +131,5 @@ class Session:
 
     def close(self):
         self.lib.dlc_context_destroy(self.context)
-        self.lib.dlc_module_release(self.module)
+        if not self.shares:
+            self.lib.dlc_module_release(self.module)

@@ -310,3 +310,11 @@ func.func @layouts(%a: tensor<16x16xf16, #a>, %b: tensor<16x8xf16, #b>, %c: tens
   %d = tile.dot %a, %b, %c kind "f16" : tensor<16x16xf16, #a>, tensor<16x8xf16, #b>, tensor<16x8xf32, #c> -> tensor<16x8xf32, #c>
   return
 }
+
+// -----
+
+func.func @arrive(%p: !llvm.ptr<1>, %n: i32) {
+  // expected-error @+1 {{'tile.arrive' op the counters are no argument of the kernel marked tile.workspace}}
+  %last = tile.arrive %p[%n] of %n : !llvm.ptr<1>, i32, i32
+  return
+}

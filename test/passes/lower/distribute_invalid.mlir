@@ -26,7 +26,15 @@ func.func @threads(%s: f32) attributes {tile.warps = 4 : i64, tile.index = i32} 
 // -----
 
 func.func @branch(%c: i1) attributes {tile.warps = 4 : i64, tile.index = i32} {
+  // expected-error @+1 {{a branch of a kernel has no results and no else}}
+  scf.if %c { } else { }
+  return
+}
+
+// -----
+
+func.func @loop(%c: i1) attributes {tile.warps = 4 : i64, tile.index = i32} {
   // expected-error @+1 {{not supported inside a kernel}}
-  scf.if %c { }
+  scf.while : () -> () { scf.condition(%c) } do { scf.yield }
   return
 }

@@ -24,16 +24,15 @@
 // TILE-NOT:     tile.load
 // TILE-NOT:     scf.for
 // Longer ones are walked in chunks, once per reduction and once for the result.
-// TILE-LABEL: func.func @k0_softmax(
-// TILE-COUNT-3: scf.for
-// TILE-NOT:     scf.for
 // TILE-LABEL: func.func @k0_softmax_i64(
 // TILE-SAME:    tile.index = i64
+// TILE-COUNT-3: scf.for
+// TILE-NOT:     scf.for
 
-// Each variant says where it holds, the last one everywhere.
-// PLAN:         {"when":[{{.*}}["<=",0,["+",["*","S",-1],256]]],"schedule":"rows tile=4x256 warps=4 width=1 whole index=i32"
+// Each variant says where it holds, the last one everywhere. There are four at most.
+// PLAN:         "schedule":"rows tile=1x4096 warps=8 width=1 split<=216 index=i32"
+// PLAN-SAME:    {"when":[{{.*}}["<=",0,["+",["*","S",-1],256]]],"schedule":"rows tile=4x256 warps=4 width=1 whole index=i32"
 // PLAN-SAME:    {"when":[{{.*}}["<=",0,["+",["*","S",-1],2048]]],"schedule":"rows tile=1x2048 warps=4 width=1 whole index=i32"
-// PLAN-SAME:    {"when":[{{[^S]*}}"S",-1],2147418111]]],"schedule":"rows tile=1x4096 warps=8 width=1 chunked index=i32"
 // PLAN-SAME:    {"when":[],"schedule":"rows tile=1x4096 warps=8 width=1 chunked index=i64"
 graph.symbol "B" min 1 max 4096 multiple 1 origins ["x dim 0"]
 graph.symbol "S" min 1 max 1048576 multiple 1 origins ["x dim 1"]
