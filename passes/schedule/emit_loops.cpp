@@ -55,7 +55,6 @@ Value Emitter::window(graph::WindowOp op, const Coords &coords, const Space &spa
   return nest(0, ValueRange{splat(init, space)})[0];
 }
 
-// acc + lhs * rhs, operands widened to the accumulator's type.
 Value Emitter::multiplyAdd(Value lhs, Value rhs, Value acc) {
   auto type = cast<RankedTensorType>(acc.getType());
   auto widen = [&](Value value) -> Value {
@@ -69,14 +68,13 @@ Value Emitter::multiplyAdd(Value lhs, Value rhs, Value acc) {
   return arith::AddIOp::create(b, location, acc, arith::MulIOp::create(b, location, lhs, rhs));
 }
 
-static Type accumulatorType(Type element) {
+Type accumulatorType(Type element) {
   MLIRContext *context = element.getContext();
   if (isa<FloatType>(element)) return element.isF64() ? element : Type(Float32Type::get(context));
   return element.getIntOrFloatBitWidth() > 32 ? element : Type(IntegerType::get(context, 32));
 }
 
-// The accumulator rounded to the result's element type.
-static Value rounded(OpBuilder &b, Location loc, Value acc, Type element) {
+Value roundedTo(OpBuilder &b, Location loc, Value acc, Type element) {
   auto type = cast<RankedTensorType>(acc.getType());
   unsigned from = type.getElementType().getIntOrFloatBitWidth(), to = element.getIntOrFloatBitWidth();
   if (type.getElementType() == element) return acc;
@@ -112,7 +110,7 @@ Value Emitter::dot(graph::DotOp op, const Coords &coords, const Space &space) {
       return nest(level + 1, values);
     });
   };
-  return rounded(b, location, nest(0, ValueRange{splat(graph::scalarAttr(accType, 0), space)})[0], element);
+  return roundedTo(b, location, nest(0, ValueRange{splat(graph::scalarAttr(accType, 0), space)})[0], element);
 }
 
 Value Emitter::conv(graph::ConvOp op, const Coords &coords, const Space &space) {
@@ -148,7 +146,7 @@ Value Emitter::conv(graph::ConvOp op, const Coords &coords, const Space &space) 
       return next;
     });
   };
-  return rounded(b, location, nest(1, ValueRange{splat(graph::scalarAttr(accType, 0), space)})[0], element);
+  return roundedTo(b, location, nest(1, ValueRange{splat(graph::scalarAttr(accType, 0), space)})[0], element);
 }
 
 } // namespace dlc::schedule

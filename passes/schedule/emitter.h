@@ -53,6 +53,11 @@ public:
 
   /// Precondition: one coordinate per dim of `value`.
   mlir::Value emit(mlir::Value value, Coords coords, const Space &space);
+  /// The same where the guards hold, too, and `other` elsewhere.
+  mlir::Value emitGuarded(mlir::Value value, const Coords &coords, const Space &space,
+                          llvm::ArrayRef<Dim> guards, mlir::TypedAttr other);
+  /// acc + lhs * rhs on tiles, the factors widened to the accumulator's type.
+  mlir::Value multiplyAdd(mlir::Value lhs, mlir::Value rhs, mlir::Value acc);
   /// Says that the tile is `value` at these coordinates: later requests take it.
   void remember(mlir::Value value, const Coords &coords, const Space &space, mlir::Value tile) {
     memos[value].push_back({coords, space.guards, space.layout, tile, depth});
@@ -116,8 +121,6 @@ private:
 
   void forgetDeeper();
   mlir::Value compute(mlir::Value value, const Coords &coords, const Space &space);
-  mlir::Value emitGuarded(mlir::Value value, const Coords &coords, const Space &space,
-                          llvm::ArrayRef<Dim> guards, mlir::TypedAttr other);
   mlir::Value hoisted(mlir::Value value, const Coords &coords, const Space &space);
   mlir::Value pointwise(mlir::Operation *op, const Coords &coords, const Space &space);
   mlir::Value movement(mlir::Operation *op, const AccessMap &map, const Coords &coords, const Space &space);
@@ -126,7 +129,6 @@ private:
   mlir::Value window(graph::WindowOp op, const Coords &coords, const Space &space);
   mlir::Value dot(graph::DotOp op, const Coords &coords, const Space &space);
   mlir::Value conv(graph::ConvOp op, const Coords &coords, const Space &space);
-  mlir::Value multiplyAdd(mlir::Value lhs, mlir::Value rhs, mlir::Value acc);
 
   /// The access map of a movement op, null for other ops.
   const AccessMap *mapOf(mlir::Operation *op) const;
@@ -148,6 +150,10 @@ private:
   unsigned depth = 0, nextSymbol = 0;
 };
 
+/// What products of elements of a type are summed in.
+mlir::Type accumulatorType(mlir::Type element);
+/// An accumulator tile rounded to an element type.
+mlir::Value roundedTo(mlir::OpBuilder &b, mlir::Location loc, mlir::Value acc, mlir::Type element);
 /// The coordinates in `value` of the element of `from` at `coords`, when every element of `from` has one
 /// place in `value`: only pointwise ops, reshapes and transposes lie between.
 std::optional<Emitter::Coords> forwardCoords(mlir::Value value, mlir::Value from, llvm::ArrayRef<Dim> coords);

@@ -14,6 +14,11 @@ bool scheduleRows(const CanonicalRegion &region, const TargetRecord &target, con
 bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
                     Scheduled &out);
 
+/// One window, or one convolution, by threads that walk it for a few outputs each (direct.cpp). False for
+/// other regions.
+bool scheduleDirect(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
+                    Scheduled &out);
+
 /// Any region: an element per thread (general.cpp).
 void scheduleGeneral(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
                      Scheduled &out);

@@ -193,6 +193,28 @@ class Kernels(unittest.TestCase):
             taps = self.taps(wide(x), (3, 3), (2, 2), (1, 1), (1, 1), 0)
             self.near(f"sum {where}", got["sum"], taps.sum(0), terms=np.abs(taps).sum(0))
 
+    def test_channels_last(self):
+        module = Module(self.folder, "channels_last")
+        rng = self.rng
+        for count, height, width in ((1, 3, 3), (2, 9, 14), (1, 6, 23)):
+            x, bytes_ = draw(rng, (count, height, width, 16), F16), rng.integers(-128, 128, (count, height, width, 16)).astype(np.int8)
+            f, d, m = draw(rng, (24, 3, 3, 16), F16), draw(rng, (1, 3, 3, 16), F16), draw(rng, (1, 3, 3, 32), F16)
+            got = module(dict(x=x, f=f, d=d, m=m, bytes=bytes_))
+            got = {name: value.transpose(0, 3, 1, 2) for name, value in got.items()}
+            x, bytes_, f = (v.transpose(0, 3, 1, 2) for v in (x, bytes_, f))
+            d, m = d.transpose(3, 0, 1, 2), m.transpose(3, 0, 1, 2)
+            where = f"{count} x {height} x {width}"
+            ref, terms = (self.conv(part(x), part(f), (2, 2), (1, 1), (1, 1), 1) for part in (wide, lambda v: np.abs(wide(v))))
+            self.near(f"conv {where}", got["conv"], ref, terms=terms)
+            ref, terms = (self.conv(part(x), part(d), (1, 1), (1, 1), (1, 1), 16) for part in (wide, lambda v: np.abs(wide(v))))
+            self.near(f"depthwise {where}", got["depthwise"], ref + wide(x), units=4, terms=terms * 2 ** 10)
+            ref, terms = (self.conv(part(x), part(m), (1, 1), (2, 1), (2, 0), 16) for part in (wide, lambda v: np.abs(wide(v))))
+            self.near(f"twice {where}", got["twice"], ref, terms=terms)
+            taps = self.taps(bytes_.astype(np.int32), (3, 2), (2, 1), (1, 1), (1, 0), -128)
+            np.testing.assert_array_equal(got["bytesmax"], taps.max(0), f"bytesmax {where}")
+            taps = self.taps(wide(x), (1, 5), (1, 1), (1, 1), (0, 2), 0)
+            self.near(f"mean {where}", got["mean"], taps.sum(0) / 5, terms=np.abs(taps).sum(0))
+
     @staticmethod
     def taps(x, window, strides, dilations, pads, fill):
         """[tap, N, C, H', W']: what each position of the window sees."""
