@@ -3,8 +3,10 @@
 
     fusion.py patterns                 # each pattern of patterns.py: one launch, right result
     fusion.py models                   # ResNet-50, BERT-base: launches, distinct regions, variants
+    fusion.py traffic                  # the same in fp16: bytes moved and FLOPs of tensor cores, by the virtual GPU's counters
 """
 import argparse
+import json
 import pathlib
 import sys
 
@@ -14,6 +16,7 @@ import models  # noqa: E402
 import numpy as np  # noqa: E402
 import onnx  # noqa: E402
 import plan as plans  # noqa: E402
+import traffic  # noqa: E402
 from measure import difference, largest  # noqa: E402
 from oracle import Oracle  # noqa: E402
 from patterns import BATCH, all_patterns  # noqa: E402
@@ -22,6 +25,9 @@ from programs import WORK, Broken, compile_model, run_artifact  # noqa: E402
 # Launches (kernels, copies, sets) and distinct regions that a model may have, and variants a region may have.
 LIMITS = {"resnet50": (60, None), "bert_base": (140, 18)}
 VARIANTS = 4
+# Dims, and how much more than the model's own (traffic.py) may be moved and multiplied; None: not held to a bound.
+TRAFFIC = [("resnet50", {"batch": 8}, 1.1, 1.1), ("resnet50", {"batch": 1}, None, 1.25),
+           ("bert_base", {"batch": 8, "seq": 128}, 1.1, 1.1)]
 FOLDER = WORK / "fusion"
 
 
@@ -86,12 +92,33 @@ def check_models():
     return bad
 
 
+def check_traffic():
+    """Bytes and FLOPs that the kernels of whole models take, against what the models have."""
+    bad = 0
+    for name, dims, most_bytes, most_flops in TRAFFIC:
+        model, artifact = models.get(name), FOLDER / f"{name}.fp16.ptx"
+        compile_model(model.path, artifact, "fp16")
+        inputs = model.make_inputs(model.dims(**dims))
+        np.savez(FOLDER / "in.npz", **inputs)
+        run_artifact(artifact, FOLDER / "in.npz", FOLDER / "out.npz", extra=["--counters", FOLDER / "counters.json"])
+        moved, flops = traffic.counted(json.loads((FOLDER / "counters.json").read_text()), plans.read(artifact)[0])
+        graph = traffic.Graph(model.path, inputs)
+        bytes_ratio, flops_ratio = moved / graph.traffic(float_bytes=2), flops / graph.flops()
+        over = bytes_ratio > (most_bytes or bytes_ratio) or flops_ratio > most_flops
+        bad += over
+        print(f"  {name} {' '.join(f'{k}={v}' for k, v in dims.items())}: {moved / 1e6:.1f} MB moved, {bytes_ratio:.3f} of "
+              f"the model's (at most {most_bytes or 'any'}); {flops / 1e9:.2f} GFLOP on tensor cores, {flops_ratio:.3f} of "
+              f"the model's (at most {most_flops}){'  OVER' if over else ''}", flush=True)
+    return bad
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    p.add_argument("what", choices=["patterns", "models"])
+    p.add_argument("what", choices=["patterns", "models", "traffic"])
     args = p.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    return 1 if (check_patterns() if args.what == "patterns" else check_models()) else 0
+    check = {"patterns": check_patterns, "models": check_models, "traffic": check_traffic}[args.what]
+    return 1 if check() else 0
 
 
 if __name__ == "__main__":
