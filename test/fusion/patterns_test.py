@@ -36,7 +36,7 @@ class Traffic(unittest.TestCase):
             path = pathlib.Path(folder) / "m.onnx"
             onnx.save(model, str(path))
             graph = traffic.Graph(path, {"x": np.ones((3, 8), np.float32)})
-        # x has four bytes as an input of the model, p has two; the residual counts with the sum's first operand, r.
+        # x has four bytes as an input of the model, p and r have two; of the sum's operands the smaller one counts.
         self.assertEqual(graph.traffic(float_bytes=2), 3 * 8 * (4 + 2 + 2))
         self.assertEqual(graph.flops(), 2 * 3 * 8 * 8)
 

@@ -69,9 +69,8 @@ class Graph:
                 moved = {n for n in node.input if n in self.active} | {n for n in node.output[:1] if n in self.active}
                 total += sum(self.bytes(name, float_bytes) for name in moved)
             elif node.op_type == "Add" and all(name in self.active for name in node.input):
-                sizes = [self.bytes(name, float_bytes) for name in node.input]
-                if sizes[0] == sizes[1]:
-                    total += sizes[0]
+                if self.shape(node.input[0]) == self.shape(node.input[1]):
+                    total += min(self.bytes(name, float_bytes) for name in node.input)
         return total
 
     def flops(self):
