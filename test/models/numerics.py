@@ -4,22 +4,25 @@
     numerics.py magika mobilenetv2 --precision as-is fp16
     numerics.py whisper_base_encoder --compile-only
     numerics.py gpt2_decode --reference-only      # the interpreter in fp64 against onnxruntime, no compiler
+    numerics.py minilm --compare-kernels          # kernel by kernel as well
 
 Per model and precision one row: exporter, ONNX nodes, regions, unique kernels, launches, compile s, run s, error.
 Bounds (measure.py): fp32 against onnxruntime's own error, fp16 against the interpreter with everything rounded to fp16.
-The reference itself, the interpreter in fp64, must lie within 1e-5 of onnxruntime. Exit status 1 if a bound is broken.
+Kernel by kernel each gets the operands that the interpreter in fp64 has there, and its results are held to the fp32 bound with the
+interpreter in fp32 in onnxruntime's place. The reference itself, the interpreter in fp64, must lie within 1e-5 of onnxruntime. Exit status 1 if a bound is broken.
 Rows also go to build/work/numerics/NAME.json.
 """
 import argparse
 import json
+import shutil
 import sys
 
 import models
 import numpy as np
 import plan as plans
-from measure import fp16_checks, fp32_checks, reference_checks, same_outputs, worst
+from measure import Check, fp16_checks, fp32_checks, reference_checks, same_outputs, worst
 from oracle import Oracle
-from programs import WORK, Broken, compile_model, interpret, run_artifact, skip
+from programs import WORK, Broken, compile_model, interpret, run, run_artifact, skip
 
 HEADER = f"{'model':24}{'precision':10}{'exporter':28}{'nodes':>6}{'regions':>8}{'kernels':>8}{'launches':>9}" \
          f"{'compile s':>10}{'run s':>8}  error"
@@ -62,6 +65,21 @@ class Bench:
             return fp32_checks(answer, self.ref64, self.ort)
         return fp16_checks(answer, self.ref64, self.interpreted("f16-rounded"))
 
+    def compare_kernels(self, precision):
+        """(results compared, the one that is nearest to its bound) of one artifact's kernels, each by itself."""
+        artifact, values = self.folder / f"{precision}.ptx", {}
+        for floats in ("f64", "f32"):
+            values[floats] = self.folder / f"values-{floats}"
+            compile_model(self.model.path, artifact, precision, values=self.model.values,
+                          extra=["--save-values", values[floats], "--inputs", self.inputs_file, "--float", floats], timeout=1800)
+        report = self.folder / "kernels.json"
+        run("dlc-run", artifact, "--device=vcuda", "--inputs", self.inputs_file, "--compare-kernels", values["f64"],
+            "--baseline", values["f32"], "--json", report, expect=None, timeout=3600)
+        checks = [Check(f"{r['op']} {r['buffer']}", r["max_error"], r["bound"]) for r in json.loads(report.read_text())["kernels"]]
+        for folder in values.values(): # each as large as all activations together
+            shutil.rmtree(folder)
+        return len(checks), self.hold(f"{precision}, kernel by kernel", checks)
+
     def row(self, precision, compile_only):
         """Compile, run, compare. Returns the row's figures."""
         artifact = self.folder / f"{precision}.ptx"
@@ -93,6 +111,7 @@ def main():
     p.add_argument("--precision", nargs="+", default=["as-is", "fp16"], choices=["as-is", "fp16"])
     p.add_argument("--size", default="default")
     p.add_argument("--compile-only", action="store_true", help="interpreter and compiler, nothing is run")
+    p.add_argument("--compare-kernels", action="store_true", help="each kernel by itself, too")
     p.add_argument("--reference-only", action="store_true", help="the interpreter alone")
     args = p.parse_args()
     broken = []
@@ -108,6 +127,11 @@ def main():
         for precision in args.precision:
             rows.append(bench.row(precision, args.compile_only))
             show(rows[-1])
+            if args.compare_kernels:
+                count, check = bench.compare_kernels(precision)
+                rows[-1] |= {"kernel_results": count, "kernel_worst": check.output, "kernel_error": check.error,
+                             "kernel_bound": check.bound}
+                print(f"{name:24}{precision:10}{count} results of kernels, each by itself: {check}", flush=True)
         (bench.folder.parent / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
         broken += [line for line in bench.broken if line not in broken]
     for line in broken:
