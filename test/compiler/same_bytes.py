@@ -60,6 +60,8 @@ def main():
     p.add_argument("names", nargs="+", choices=models.names(), metavar="NAME")
     p.add_argument("--other", type=pathlib.Path, help="dlc of another build")
     args = p.parse_args()
+    if args.other and not args.other.exists():
+        skip(f"{args.other} is not built")
     with tempfile.TemporaryDirectory() as folder:
         lines = [line for name in args.names for line in check(name, args.other, pathlib.Path(folder))]
     print("\n".join(lines) or "the same bytes every way")

@@ -2,7 +2,7 @@
 """NVIDIA's assembler over every kernel of the artifacts that the tests wrote.
 
     ptxas.py                          # all *.ptx below build/work
-    ptxas.py model.ptx --arch sm_80
+    ptxas.py model.ptx build/work/numerics --arch sm_80
 
 Each file is assembled for each architecture. Exit status 1 if one is refused, or if a kernel spills registers or needs
 a stack frame. Files with the same PTX are assembled once. The assembler comes out of the package in .cache/wheels (or
@@ -59,11 +59,11 @@ def assemble(ptxas, file, arch):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    p.add_argument("files", nargs="*", type=pathlib.Path)
+    p.add_argument("files", nargs="*", type=pathlib.Path, help="artifacts, and folders of them")
     p.add_argument("--arch", nargs="+", default=ARCHITECTURES)
     args = p.parse_args()
     ptxas = find_ptxas()
-    files = unique(args.files or sorted(WORK.rglob("*.ptx")))
+    files = unique(f for place in args.files or [WORK] for f in (sorted(place.rglob("*.ptx")) if place.is_dir() else [place]))
     jobs = [(f, a) for f in files for a in args.arch]
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         results = list(pool.map(lambda job: assemble(ptxas, *job), jobs))

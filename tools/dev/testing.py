@@ -112,6 +112,8 @@ def test(everything=False, names="", sanitizers=True):
     os.environ.setdefault("CTEST_OUTPUT_ON_FAILURE", "1")
     setup()
     folder = build()
+    if everything: # its artifacts are compared with the release build's
+        build("debug", ["dlc"])
     lines = [line for preset in SANITIZED for line in sanitizer_lines(preset)] if sanitizers else []
     (folder / "sanitizer_tests.cmake").write_text("".join(lines))
     return run_ctest(folder, everything, names)
