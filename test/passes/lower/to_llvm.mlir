@@ -3,6 +3,7 @@
 // RUN: dlc %s --emit=thread | FileCheck %s --check-prefix=THREAD
 // RUN: dlc %s --emit=llvm | FileCheck %s --check-prefix=LLVM
 // RUN: dlc %s --emit=ptx | FileCheck %s --check-prefix=PTX
+// RUN: dlc %S/Inputs/wide.mlir --emit=ptx | FileCheck %s --check-prefix=WIDE
 
 // Pointers do not overlap and are aligned; attributes of the tile level are gone.
 // CHECK:      llvm.func @scale(%arg0: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias}, %arg1: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias}, %arg2: i32)
@@ -29,6 +30,12 @@
 // PTX:        ld.global.nc.v4
 // PTX-COUNT-4: ex2.approx
 // PTX:        st.global.v4
+
+// Kernels with 64-bit indices get the registers that they want; the others are left to the assembler's bargain.
+// WIDE:       .visible .entry k0_exp(
+// WIDE-NOT:   .minnctapersm
+// WIDE:       .visible .entry k0_exp_i64(
+// WIDE:       .minnctapersm 1
 func.func @main(%x: tensor<4096xf32>) -> tensor<4096xf32> {
   %y = math.exp %x : tensor<4096xf32>
   return %y : tensor<4096xf32>
