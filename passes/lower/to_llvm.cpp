@@ -24,8 +24,8 @@ static void markKernels(ModuleOp module) {
     function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
     function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                       b.getDenseI32ArrayAttr({int32_t(warps.getInt() * 32)}));
-    // NVIDIA's assembler spills a register or two where that lets an SM hold one more CTA. Kernels with 64-bit
-    // indices are near such limits, and only run on tensors that fill the device many times over.
+    // NVIDIA's assembler spills a register or two where that lets an SM hold one more CTA. Kernels with
+    // 64-bit indices are near such limits, and only run on tensors that fill the device many times over.
     if (auto index = function->getAttrOfType<TypeAttr>("tile.index"); index && index.getValue().isInteger(64))
       function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {

@@ -111,6 +111,12 @@ static std::vector<int64_t> stridesOf(const rt::Buffer &buffer, const rt::BoundP
   return strides;
 }
 
+// What results may differ by beside the baseline, relative to the largest: 16 bits may be rounded to either
+// side, whatever luck the baseline had.
+static double slack(dlc_dtype dtype) {
+  return dtype == DLC_F16 ? 0x1p-10 : dtype == DLC_BF16 ? 0x1p-7 : 1e-5;
+}
+
 // The saved value of a buffer in its dtype.
 HostTensor KernelComparison::take(int buffer, const Arrays &values, std::string_view op) const {
   const rt::Buffer &view = session.plan().buffers[size_t(buffer)];
@@ -172,7 +178,7 @@ bool KernelComparison::compareResult(const rt::Op &op, int buffer, const HostTen
   double bound = options.atol + options.rtol * difference.largestReference;
   if (!options.baseline.empty()) {
     Difference other = compare(take(buffer, baseline, op.name), theirs, 0, 0);
-    bound = 4 * other.largestError + 1e-5 * difference.largestReference;
+    bound = 4 * other.largestError + slack(theirs.dtype) * difference.largestReference;
   }
   bool isGood = difference.largestError <= bound;
   const char *name = session.plan().buffers[size_t(buffer)].name.c_str();

@@ -43,10 +43,10 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
       app.add_option("--compare-kernels", options.compareKernels,
                      "run each op on the operands in FOLDER/<op>.npz (dlc --save-values) and compare its "
                      "results; a difference is relative to the result's largest value");
-  app.add_option(
-         "--baseline", options.baseline,
-         "with --compare-kernels: a second folder; results may be 4 times as far off as its, plus 1e-5 of "
-         "the largest value")
+  app.add_option("--baseline", options.baseline,
+                 "with --compare-kernels: a second folder; results may be 4 times as far off as its, plus "
+                 "1e-5 (16 bits: one rounding) of "
+                 "the largest value")
       ->needs(kernels);
   kernels->excludes(compare);
   auto *bench = app.add_flag("--bench", options.bench, "measure the time of a run");
