@@ -255,7 +255,6 @@ void Emitter::store(Value value, const Memory &target, const Coords &coords, con
   tile::StoreOp::create(b, location, value, target.pointer, a.offset, a.where, a.names, a.bound);
 }
 
-// The value where the guards hold, `other` elsewhere.
 Value Emitter::emitGuarded(Value value, const Coords &coords, const Space &space, ArrayRef<Dim> guards,
                            TypedAttr other) {
   Space inner = guarded(space, guards);

@@ -9,6 +9,11 @@ namespace dlc::schedule {
 bool scheduleRows(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
                   Scheduled &out);
 
+/// One matrix product with few rows or columns (gemv.cpp): false when it does not serve all sizes; for those
+/// that it does, a variant is there.
+bool scheduleGemv(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
+                  Scheduled &out);
+
 /// One matrix product on tensor cores (matmul.cpp). False for other regions, and where the target is faster
 /// without.
 bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,

@@ -39,9 +39,6 @@ public:
     return std::move(kernel.launch);
   }
 
-  /// Whether every result can be computed from the tile of C at coordinates that lead back to it.
-  static bool canEmit(const CanonicalRegion &region, Product p);
-
 private:
   /// One operand of the product: rows are m or n, in memory along k or along the rows.
   struct Side {
@@ -274,22 +271,12 @@ private:
   int64_t sharedBytes = 0;
 };
 
-bool MatmulKernel::canEmit(const CanonicalRegion &region, Product p) {
-  func::FuncOp function = region.function();
-  SmallVector<Dim> dims = graph::dimsOf(p.result);
-  Emitter::Coords some(dims.size());
-  for (size_t d = 0; d < dims.size(); ++d) some[d] = Dim::symbol("c" + std::to_string(d));
-  for (Value value : function.getBody().front().getTerminator()->getOperands())
-    if (!forwardCoords(value, p.result, some)) return false;
-  return true;
-}
-
 } // namespace
 
 bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
                     Scheduled &out) {
   auto product = matchProduct(region, target);
-  if (!product || !MatmulKernel::canEmit(region, *product)) return false;
+  if (!product || !canEmitResults(region, *product)) return false;
   // The split of fp32 is off by about 2^-22 of a product, which sequential FMA passes only after some terms.
   constexpr int64_t fewestSplitTerms = 32;
   Dim spare = product->k - fewestSplitTerms;

@@ -169,7 +169,7 @@ Product productOfConv(graph::ConvOp conv, Value stored) {
 
 } // namespace
 
-std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target) {
+std::optional<Product> findProduct(const CanonicalRegion &region) {
   Operation *hero = nullptr;
   bool fits = true;
   region.function().walk([&](Operation *op) {
@@ -189,14 +189,27 @@ std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetR
   Type element = graph::elementTypeOf(p.lhs);
   bool tf32 = (dot ? dot.getPrecision() : cast<graph::ConvOp>(hero).getPrecision()) == "tf32";
   p.split = element.isF32() && !tf32;
-  // Three products on tensor cores against one on the FMA units.
-  if (p.split && target.tf32TensorTflops < 3 * target.fp32Tflops) return std::nullopt;
   p.kind = tile::findDotKind(element.isF16()    ? "f16"
                              : element.isBF16() ? "bf16"
                              : element.isF32()  ? "tf32"
                                                 : "");
   if (!p.kind) return std::nullopt;
   return p;
+}
+
+std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target) {
+  auto product = findProduct(region);
+  // Three products on tensor cores against one on the FMA units.
+  if (product && product->split && target.tf32TensorTflops < 3 * target.fp32Tflops) return std::nullopt;
+  return product;
+}
+
+bool canEmitResults(const CanonicalRegion &region, const Product &product) {
+  SmallVector<Dim> dims = graph::dimsOf(product.result);
+  Emitter::Coords some(dims.size());
+  for (size_t d = 0; d < dims.size(); ++d) some[d] = Dim::symbol("c" + std::to_string(d));
+  return llvm::all_of(region.function().getBody().front().getTerminator()->getOperands(),
+                      [&](Value value) { return forwardCoords(value, product.result, some).has_value(); });
 }
 
 } // namespace dlc::schedule

@@ -22,7 +22,11 @@ struct Product {
 };
 
 /// The product at the heart of a region with one dot or convolution, when a row of ir/tile/dot_kinds
-/// multiplies its elements and the target gains from it.
+/// multiplies its elements.
+std::optional<Product> findProduct(const CanonicalRegion &region);
+/// The same, when the target gains from tensor cores.
 std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target);
+/// Whether every result can be computed from tiles of the product at coordinates that lead back to it.
+bool canEmitResults(const CanonicalRegion &region, const Product &product);
 
 } // namespace dlc::schedule

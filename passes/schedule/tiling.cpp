@@ -21,6 +21,8 @@ double costOf(const Tiling &t, const Product &p, int64_t batch, int64_t m, int64
   return waves * tile * std::min(perSm, std::max(1.0, tiles / target.sms));
 }
 
+} // namespace
+
 int64_t sampleValue(const Dim &dim, const DimFacts &facts) {
   std::map<std::string, int64_t> values;
   for (const std::string &symbol : dim.symbols()) {
@@ -29,8 +31,6 @@ int64_t sampleValue(const Dim &dim, const DimFacts &facts) {
   }
   return std::max<int64_t>(1, dim.evaluate(values).value_or(1 << 20));
 }
-
-} // namespace
 
 Tiling chooseTiling(const Product &p, const CanonicalRegion &region, const TargetRecord &target) {
   static const Tiling candidates[] = {{128, 128, 32, 4, 2, 4}, {128, 64, 32, 4, 2, 2}, {64, 128, 32, 4, 2, 2},

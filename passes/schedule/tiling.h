@@ -11,6 +11,9 @@ struct Tiling {
   int64_t warps() const { return warpsM * warpsN; }
 };
 
+/// A dim's value with symbols at a middling one of their ranges; at least 1.
+int64_t sampleValue(const Dim &dim, const DimFacts &facts);
+
 /// The cheapest candidate for a product on a target, with symbols at a middling value of their ranges.
 Tiling chooseTiling(const Product &product, const CanonicalRegion &region, const TargetRecord &target);
 

@@ -60,6 +60,43 @@ class Split(base.Kernels):
         inputs = self.rows(1, 2_000_003)
         self.check_rows(inputs, module(inputs), "millions")
 
+    def gemv(self, name, dtype, sizes):
+        module = Module(self.folder, "gemv", {"f16": name} if name != "f16" else None)
+        rng = self.rng
+        for batch, length in sizes:
+            v = {"x": (batch, 1536), "w": (1536, 200), "bias": (200,), "wt": (200, 1536), "q": (batch, 4, 1, 64),
+                 "k": (batch, 4, length, 64), "v": (1, length), "t": (length, 33), "c": (7, 1536)}
+            v = {key: draw(rng, shape, dtype) for key, shape in v.items()}
+            where = f"{name} {batch} x {length}"
+            got, w = self.same_under_all_schedules(module, v, where), {key: wide(value) for key, value in v.items()}
+            size = {key: np.abs(value) for key, value in w.items()}
+            steps = dict(units=2, dtype=dtype)
+            unit = base.UNIT[np.dtype(dtype).name] * 2.0 ** 20
+            d = w["x"] @ w["w"]
+            self.near(f"linear {where}", got["linear"], np.maximum(d + w["bias"], 0), **steps,
+                      terms=size["x"] @ size["w"] + unit * (np.abs(d) + size["bias"]))
+            self.near(f"turned {where}", got["turned"], -w["x"] @ w["wt"].T, terms=size["x"] @ size["wt"].T, **steps)
+            s = w["q"] @ w["k"].transpose(0, 1, 3, 2)
+            self.near(f"scores {where}", got["scores"], s, terms=size["q"] @ size["k"].transpose(0, 1, 3, 2), **steps)
+            s = wide(got["scores"].view(dtype))
+            self.near(f"heads {where}", got["heads"], s @ w["k"], terms=np.abs(s) @ size["k"], **steps)
+            self.near(f"long {where}", got["long"], w["v"] @ w["t"], terms=size["v"] @ size["t"], **steps)
+            self.near(f"columns {where}", got["columns"], w["wt"] @ w["c"].T, terms=size["wt"] @ size["c"].T, **steps)
+        return module
+
+    def test_gemv_f16(self):
+        # 9 rows are a matrix product again.
+        module = self.gemv("f16", F16, ((1, 1), (8, 33), (3, 5000), (9, 16)))
+        stdout, _, _ = run("dlc", "inspect", module.artifact)
+        for part in ("gemv rows=8", "along=n split=", "along=k split=", "matmul kind=f16"):
+            self.assertIn(part, stdout)
+
+    def test_gemv_bf16(self):
+        self.gemv("bf16", base.BF16, ((1, 7), (5, 300)))
+
+    def test_gemv_f32(self):
+        self.gemv("f32", base.F32, ((1, 5), (7, 130)))
+
     def test_again_and_from_two_contexts(self):
         module = Module(self.folder, "split_rows")
         small, large = self.rows(1, 17_000), self.rows(2, 40_000)

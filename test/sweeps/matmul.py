@@ -1,9 +1,13 @@
-"""Matrix products: sizes x operand orders x element types x alignment of rows x batches, with an epilogue now and then."""
+"""Matrix products: sizes x operand orders x element types x alignment of rows x batches, with an epilogue now and then.
+
+Long sums of small results are those that several CTAs share.
+"""
 import numpy as np
 from case import Case
 
 SIZES = (1, 7, 16, 33, 64, 65, 129, 197, 1000)
 TYPES = ("f16", "bf16", "f32", "tf32")
+LONG = (1000, 2304, 4097, 12_001)
 LIMIT = 24_000_000              # multiply-adds of one case: 1000^3 stands for itself only in the long sweep
 
 
@@ -32,7 +36,7 @@ def operand(graph, values, transposed, offset):
 def make(rng, large):
     """One case."""
     while True:
-        m, n, k = (int(rng.choice(SIZES)) for _ in range(3))
+        m, n, k = (int(rng.choice(sizes)) for sizes in (SIZES, SIZES, LONG if rng.random() < 0.25 else SIZES))
         batch = () if rng.random() < 0.7 else (int(rng.integers(1, 5)),)
         if large or m * n * k * (batch[0] if batch else 1) <= LIMIT:
             break

@@ -1,0 +1,371 @@
+// The family of products with few rows or columns: the next token of a language model, a classifier's head at
+// batch 1, squeeze and excitation. Reading the large operand is all of the time, so it is read once, 16 bytes
+// a thread, in the order in which it lies, and multiplied on the FMA units with an accumulator in fp32.
+//
+//   W[n, k] is the large operand, x[f, k] the small one, f < 8
+//   for each block of k in my part:   acc[f][n, k] += W[n, k] * x[f, k]   for every f
+//   y[f, n] = sum over k of acc[f]
+//
+// Where W is contiguous along k, lanes run along k and the sum is over registers, then lanes. Where it is
+// contiguous along n, lanes run along n, and warps and some lanes along k. Where there are too few tiles of n
+// for the device, several CTAs share k: each leaves its sums in workspace, and the last one adds them in
+// their order and goes on. Operands are emitted like everywhere, results from the sums.
+#include "passes/schedule/families.h"
+#include "passes/schedule/tiling.h"
+
+using namespace mlir;
+
+namespace dlc::schedule {
+
+namespace {
+
+constexpr int64_t mostFew = 8;
+
+/// How a CTA's threads lie over a tile [n, k] of the large operand.
+struct GemvShape {
+  bool alongK; // the large operand is contiguous along k
+  int64_t few; // rows of the small operand
+  int64_t width, lanesK, regsN;
+  int64_t unroll = 1; // tiles along k whose loads are under way together
+  int64_t parts = 1;  // CTAs that share k, at most
+  static constexpr int64_t warps = 4;
+
+  int64_t lanesN() const { return 32 / lanesK; }
+  int64_t tileN() const { return alongK ? regsN * warps * lanesN() : width * lanesN(); }
+  int64_t tileK() const { return alongK ? width * lanesK : warps * lanesK; }
+  int64_t blockK() const { return tileK() * unroll; }
+};
+
+Layout layoutOf(const GemvShape &s) {
+  std::vector<LayoutDigit> reg, lane, warp;
+  auto add = [](std::vector<LayoutDigit> &digits, int64_t count, int64_t n, int64_t k) {
+    if (count > 1) digits.push_back({count, {n, k}});
+  };
+  if (s.alongK) {
+    add(reg, s.width, 0, 1);
+    add(lane, s.lanesK, 0, s.width);
+    add(lane, s.lanesN(), 1, 0);
+    add(warp, s.warps, s.lanesN(), 0);
+    add(reg, s.regsN, s.lanesN() * s.warps, 0);
+  } else {
+    add(reg, s.width, 1, 0);
+    add(lane, s.lanesN(), s.width, 0);
+    add(lane, s.lanesK, 0, 1);
+    add(warp, s.warps, 0, s.lanesK);
+  }
+  return Layout({s.tileN(), s.tileK()}, reg, lane, warp);
+}
+
+/// The product with its sides named by their sizes.
+struct Sides {
+  Product p;
+  bool fewIsM;
+  const Dim &few() const { return fewIsM ? p.m : p.n; }
+  const Dim &many() const { return fewIsM ? p.n : p.m; }
+  Value small() const { return fewIsM ? p.lhs : p.rhs; }
+  Value large() const { return fewIsM ? p.rhs : p.lhs; }
+  Emitter::Coords smallAt(Dim batch, Dim f, Dim k, SmallVector<Dim> &guards) const {
+    return p.operandAt(fewIsM, batch, f, k, guards);
+  }
+  Emitter::Coords largeAt(Dim batch, Dim n, Dim k, SmallVector<Dim> &guards) const {
+    return p.operandAt(!fewIsM, batch, n, k, guards);
+  }
+  Emitter::Coords resultAt(Dim batch, Dim f, Dim n) const {
+    return fewIsM ? p.resultAt(batch, f, n) : p.resultAt(batch, n, f);
+  }
+};
+
+/// How k is divided, and where sums are left.
+struct GemvSplit {
+  Dim tiles;                       // of n, over all batches
+  Dim blocks;                      // of k
+  Dim perPart, parts;              // blocks of a part, and parts
+  unsigned sums = 0, counters = 0; // workspaces
+};
+
+class GemvKernel {
+public:
+  GemvKernel(const CanonicalRegion &region, const Sides &sides, const GemvShape &shape,
+             const GemvSplit &split, ModuleOp module, const std::string &name, ArrayRef<unsigned> workspaces)
+      : region(region), sides(sides), shape(shape), split(split),
+        kernel(region, module, name, GemvShape::warps, 32, workspaces), emitter(kernel.emitter), b(kernel.b),
+        isSplit(!split.parts.isConstant(1)) {}
+
+  Launch build() {
+    placeTile();
+    SmallVector<Value> sums = sumAlongK(multiplyBlocks());
+    if (!isSplit) {
+      emitResults(sums);
+    } else {
+      leave(sums);
+      Value last = tile::ArriveOp::create(b, emitter.location, kernel.workspace(split.counters),
+                                          emitter.evaluate(tile), emitter.evaluate(split.parts));
+      emitter.when(last, [&] { emitResults(gather()); });
+    }
+    kernel.finish();
+    kernel.launch.grid = {split.tiles * split.parts, Dim(1), Dim(1)};
+    return std::move(kernel.launch);
+  }
+
+private:
+  void placeTile() {
+    Dim id = kernel.programId(0), tilesN = ceilDiv(sides.many(), Dim(shape.tileN()));
+    emitter.facts.declareIndex(id.symbolName(), split.tiles * split.parts);
+    part = scalar(mod(id, split.parts), split.parts);
+    tile = scalar(floorDiv(id, split.parts), split.tiles);
+    bool oneBatch = sides.p.batch.isConstant(1);
+    tileN = oneBatch ? tile : scalar(mod(tile, tilesN), tilesN);
+    batch = oneBatch ? Dim(0) : scalar(floorDiv(tile, tilesN), sides.p.batch);
+  }
+
+  Dim scalar(const Dim &expr, const Dim &extent) {
+    Dim simple = emitter.facts.simplify(expr);
+    if (simple.isConstant() || simple.isSymbol()) return simple;
+    Dim symbol = emitter.newSymbol(emitter.evaluate(simple));
+    emitter.facts.declareIndex(symbol.symbolName(), extent);
+    return symbol;
+  }
+
+  Dim column() const { return tileN * shape.tileN() + Dim::symbol("i0"); }
+
+  void declareTile(const Layout &layout) {
+    for (size_t d = 0; d < layout.rank(); ++d)
+      emitter.facts.declareIndex(tile::tileDimName(d), Dim(layout.shape()[d]));
+  }
+
+  // A tile of an operand, zero outside of the operand and past the end of k.
+  Value operand(Value value, const Emitter::Coords &coords, const Layout &layout, ArrayRef<Dim> bounds,
+                ArrayRef<Dim> guards) {
+    Space space{layout, {}};
+    for (const Dim &bound : bounds) {
+      Dim simple = emitter.facts.simplify(bound);
+      if (!emitter.facts.proveNonNegative(simple)) space.guards.push_back(simple);
+    }
+    return emitter.emitGuarded(value, coords, space, guards,
+                               graph::scalarAttr(graph::elementTypeOf(value), 0));
+  }
+
+  SmallVector<Value> multiplyBlocks() {
+    Layout layout = layoutOf(shape);
+    declareTile(layout);
+    SmallVector<Value> sums(shape.few, emitter.splat(b.getF32FloatAttr(0), {layout, {}}));
+    Dim first = part * split.perPart;
+    return emitter.loop(min(split.perPart, split.blocks - first), sums, [&](Dim block, ValueRange acc) {
+      Dim k = (first + block) * shape.blockK() + Dim::symbol("i1");
+      // All loads come before the first product.
+      SmallVector<Value> large, small;
+      for (int64_t u = 0; u < shape.unroll; ++u) large.push_back(largeTile(k + u * shape.tileK(), layout));
+      for (int64_t u = 0; u < shape.unroll; ++u)
+        for (int64_t f = 0; f < shape.few; ++f)
+          small.push_back(smallTile(Dim(f), k + u * shape.tileK(), layout));
+      SmallVector<Value> next(acc);
+      for (int64_t u = 0; u < shape.unroll; ++u)
+        for (int64_t f = 0; f < shape.few; ++f)
+          next[f] = emitter.multiplyAdd(large[u], small[u * shape.few + f], next[f]);
+      return next;
+    });
+  }
+
+  Value largeTile(const Dim &k, const Layout &layout) {
+    SmallVector<Dim> guards{sides.p.k - 1 - k};
+    auto at = sides.largeAt(batch, column(), k, guards);
+    return operand(sides.large(), at, layout, {sides.many() - 1 - column()}, guards);
+  }
+
+  Value smallTile(const Dim &f, const Dim &k, const Layout &layout) {
+    SmallVector<Dim> guards{sides.p.k - 1 - k};
+    auto at = sides.smallAt(batch, f, k, guards);
+    return operand(sides.small(), at, layout, {sides.few() - 1 - f}, guards);
+  }
+
+  SmallVector<Value> sumAlongK(ArrayRef<Value> tiles) {
+    SmallVector<Value> sums;
+    for (Value tile : tiles) {
+      auto type = tile::tileType(tile::layoutOf(tile).sliceDim(1), b.getF32Type());
+      auto reduce = tile::ReduceOp::create(b, emitter.location, TypeRange{type}, ValueRange{tile},
+                                           b.getI64IntegerAttr(1));
+      OpBuilder::InsertionGuard guard(b);
+      Block *block = b.createBlock(&reduce.getCombiner(), {}, {b.getF32Type(), b.getF32Type()},
+                                   {emitter.location, emitter.location});
+      Value sum = arith::AddFOp::create(b, emitter.location, block->getArgument(0), block->getArgument(1));
+      tile::YieldOp::create(b, emitter.location, sum);
+      sums.push_back(reduce.getResult(0));
+    }
+    return sums;
+  }
+
+  // The sums of a tile: [part][f][n].
+  Memory sumsOf(int64_t f) {
+    int64_t partStride = shape.few * shape.tileN();
+    return {kernel.workspace(split.sums),
+            {split.parts * partStride, Dim(partStride), Dim(shape.tileN()), Dim(1)}};
+  }
+  Emitter::Coords sumsAt(const Dim &part, int64_t f) const { return {tile, part, Dim(f), Dim::symbol("i0")}; }
+
+  void leave(ArrayRef<Value> sums) {
+    for (auto [f, sum] : llvm::enumerate(sums))
+      emitter.store(sum, sumsOf(f), sumsAt(part, f), {tile::layoutOf(sum), {}});
+  }
+
+  // Parts take the place of k.
+  SmallVector<Value> gather() {
+    GemvShape parts = shape;
+    if (shape.alongK) parts.width = 1;
+    Layout layout = layoutOf(parts);
+    declareTile(layout);
+    TypedAttr zero = b.getF32FloatAttr(0);
+    SmallVector<Value> sums(shape.few, emitter.splat(zero, {layout, {}}));
+    return sumAlongK(
+        emitter.loop(ceilDiv(split.parts, Dim(parts.tileK())), sums, [&](Dim chunk, ValueRange acc) {
+          Dim at = chunk * parts.tileK() + Dim::symbol("i1");
+          Space space{layout, {}};
+          Dim room = emitter.facts.simplify(split.parts - 1 - at);
+          if (!emitter.facts.proveNonNegative(room)) space.guards.push_back(room);
+          SmallVector<Value> next;
+          for (int64_t f = 0; f < shape.few; ++f) {
+            Value sum = emitter.load(sumsOf(f), b.getF32Type(), sumsAt(at, f), space, zero);
+            next.push_back(arith::AddFOp::create(b, emitter.location, acc[f], sum));
+          }
+          return next;
+        }));
+  }
+
+  void emitResults(ArrayRef<Value> sums) {
+    for (auto [f, sum] : llvm::enumerate(sums)) {
+      const Layout &layout = tile::layoutOf(sum);
+      declareTile(layout);
+      Space space{layout, {}};
+      for (const Dim &bound : {sides.few() - 1 - Dim(int64_t(f)), sides.many() - 1 - column()}) {
+        Dim simple = emitter.facts.simplify(bound);
+        if (!emitter.facts.proveNonNegative(simple)) space.guards.push_back(simple);
+      }
+      Emitter::Coords at = sides.resultAt(batch, Dim(int64_t(f)), column());
+      for (Dim &coord : at) coord = emitter.facts.simplify(coord);
+      Type element = graph::elementTypeOf(sides.p.result);
+      Value c = sum;
+      if (!element.isF32()) {
+        auto type = tile::tileType(layout, element);
+        c = element.isF64() ? Value(arith::ExtFOp::create(b, emitter.location, type, sum))
+                            : arith::TruncFOp::create(b, emitter.location, type, sum);
+      }
+      emitter.remember(sides.p.result, at, {layout, {}}, c);
+      for (unsigned r = 0; r < region.function().getNumResults(); ++r) {
+        auto coords = forwardCoords(kernel.yielded(r), sides.p.result, at);
+        emitter.store(emitter.emit(kernel.yielded(r), *coords, space), kernel.resultMemory(r), *coords,
+                      space);
+      }
+    }
+  }
+
+  const CanonicalRegion &region;
+  const Sides &sides;
+  const GemvShape shape;
+  const GemvSplit &split;
+  KernelBuilder kernel;
+  Emitter &emitter;
+  OpBuilder &b;
+  bool isSplit;
+  Dim tile, part, tileN, batch;
+};
+
+/// Whether the large operand is contiguous along k rather than along its rows.
+bool runsAlongK(const CanonicalRegion &region, const Sides &sides, ModuleOp module) {
+  // In a kernel that is thrown away: emitters know where operands lie.
+  OwningOpRef<ModuleOp> scratch = ModuleOp::create(module.getLoc());
+  KernelBuilder kernel(region, *scratch, "strides", 1, 32);
+  kernel.emitter.facts.declareIndex("i0", sides.many());
+  kernel.emitter.facts.declareIndex("i1", sides.p.k);
+  SmallVector<Dim> guards;
+  auto at = sides.largeAt(Dim(0), Dim::symbol("i0"), Dim::symbol("i1"), guards);
+  if (auto strides = kernel.emitter.stridesOf(sides.large(), at)) return !strides->first.isConstant(1);
+  // Computed from several operands: as its own dims lie.
+  return !at.empty() && !at.back().uses("i0");
+}
+
+int64_t powerOfTwoBelow(int64_t value, int64_t most) {
+  int64_t power = 1;
+  while (power < value && power < most) power *= 2;
+  return power;
+}
+
+GemvShape shapeFor(const CanonicalRegion &region, const Sides &sides, int64_t few, bool alongK,
+                   const TargetRecord &target) {
+  int64_t bytes = graph::elementTypeOf(sides.large()).getIntOrFloatBitWidth() / 8;
+  int64_t n = sampleValue(sides.many(), region.facts), k = sampleValue(sides.p.k, region.facts),
+          batch = sampleValue(sides.p.batch, region.facts);
+  GemvShape shape{alongK, few, 16 / bytes, 32, 1};
+  auto tiles = [&] { return batch * ((n + shape.tileN() - 1) / shape.tileN()); };
+  if (alongK) {
+    shape.lanesK = powerOfTwoBelow((k + shape.width - 1) / shape.width, 32);
+    // Rows share what is read of the small operand, while two CTAs an SM are left.
+    while (shape.regsN < 4 && shape.regsN * few < 4 && tiles() >= 4 * target.sms) shape.regsN *= 2;
+  } else {
+    // 128 bytes of a row are a cache line.
+    shape.lanesK = 32 / powerOfTwoBelow((n + shape.width - 1) / shape.width, 8);
+  }
+  // Registers hold either accumulators or what is under way.
+  int64_t underWay = few <= 2 ? 8 : few <= 4 ? 4 : 2;
+  while (shape.regsN * shape.unroll < underWay && 2 * shape.blockK() <= k) shape.unroll *= 2;
+  // Parts of at least two blocks: a launch's end and the counters cost about a microsecond.
+  int64_t most = (k + shape.blockK() - 1) / shape.blockK() / 2;
+  if (tiles() < target.sms && most > 1)
+    shape.parts = std::min<int64_t>((2 * target.sms + tiles() - 1) / tiles(), most);
+  return shape;
+}
+
+void addVariant(const CanonicalRegion &region, const Sides &sides, const GemvShape &shape,
+                const std::string &name, ArrayRef<Dim> when, Scheduled &out) {
+  GemvSplit split;
+  split.tiles = region.facts.simplify(sides.p.batch * ceilDiv(sides.many(), Dim(shape.tileN())));
+  split.blocks = region.facts.simplify(ceilDiv(sides.p.k, Dim(shape.blockK())));
+  split.perPart = region.facts.simplify(ceilDiv(split.blocks, Dim(shape.parts)));
+  split.parts =
+      shape.parts == 1 ? Dim(1) : region.facts.simplify(ceilDiv(split.blocks, max(split.perPart, Dim(1))));
+  SmallVector<unsigned> workspaces;
+  auto workspace = [&](const Dim &bytes, bool zeroed) {
+    out.workspaces.push_back({region.facts.simplify(bytes), zeroed});
+    workspaces.push_back(unsigned(out.workspaces.size() - 1));
+    return workspaces.back();
+  };
+  if (!split.parts.isConstant(1)) {
+    split.counters = workspace(split.tiles * 4, true);
+    split.sums = workspace(split.tiles * split.parts * (shape.few * shape.tileN() * 4), false);
+  }
+  Variant variant;
+  variant.when.assign(when.begin(), when.end());
+  variant.schedule = std::string("gemv rows=") + std::to_string(shape.few) +
+                     " tile=" + std::to_string(shape.tileN()) + "x" + std::to_string(shape.blockK()) +
+                     " warps=" + std::to_string(GemvShape::warps) + " along=" + (shape.alongK ? "k" : "n") +
+                     " split=" + std::to_string(shape.parts) + " index=i32";
+  variant.launches.push_back(GemvKernel(region, sides, shape, split, *out.module, name, workspaces).build());
+  out.variants.push_back(std::move(variant));
+}
+
+} // namespace
+
+bool scheduleGemv(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
+                  Scheduled &out) {
+  auto product = findProduct(region);
+  if (!product || !canEmitResults(region, *product)) return false;
+  DimRange m = region.facts.bounds(product->m), n = region.facts.bounds(product->n);
+  // The side that is smaller for sure, or that may be; rows before columns.
+  bool fewIsM = m.hi <= mostFew ? m.hi <= n.hi || n.hi > mostFew : n.hi > mostFew && m.lo <= mostFew;
+  Sides sides{*product, fewIsM};
+  DimRange range = fewIsM ? m : n;
+  if (range.lo > mostFew) return false;
+  SmallVector<Dim> when = fitsIn32Bits(region, 1 << 20);
+  if (range.hi > mostFew) {
+    // Sizes that grow with the few rows are small with them.
+    for (const std::string &symbol : sides.few().symbols())
+      if (sides.many().uses(symbol) || sides.p.k.uses(symbol)) return false;
+    when.push_back(Dim(mostFew) - sides.few());
+  }
+  for (const Dim &condition : when)
+    if (region.facts.bounds(condition).hi < 0) return false;
+  int64_t few = std::min(range.hi, mostFew);
+  GemvShape shape = shapeFor(region, sides, few, runsAlongK(region, sides, *out.module), target);
+  addVariant(region, sides, shape, when.empty() ? name : name + "_gemv", when, out);
+  return when.empty();
+}
+
+} // namespace dlc::schedule
