@@ -171,8 +171,13 @@ def Tile_ExpandOp : Tile_Op<"expand", [Pure]> {
 
 def Tile_AllocOp : Tile_Op<"alloc", [MemoryEffects<[MemAlloc]>]> {
   let summary = "a shared-memory buffer for the whole kernel";
+  let description = [{
+    With `overlay` it lies over the buffers allocated before: what they hold is lost with the first write, which follows a `tile.wait` that every
+    read of them precedes.
+  }];
+  let arguments = (ins UnitAttr:$overlay);
   let results = (outs Tile_AnyShared:$result);
-  let assemblyFormat = "attr-dict `:` type($result)";
+  let assemblyFormat = "(`overlay` $overlay^)? attr-dict `:` type($result)";
 }
 
 def Tile_CopyOp : Tile_Op<"copy"> {
@@ -190,9 +195,10 @@ def Tile_CopyOp : Tile_Op<"copy"> {
 
 def Tile_FillOp : Tile_Op<"fill"> {
   let summary = "a register tile [rows, columns] into one stage of a shared buffer; pending like a copy";
-  let arguments = (ins Tile_Tile:$value, Tile_AnyShared:$buffer, AnyInteger:$stage);
+  let description = "With `transposed` the tile is [columns, rows]: element (i0, i1) becomes element (i1, i0) of the stage.";
+  let arguments = (ins Tile_Tile:$value, Tile_AnyShared:$buffer, AnyInteger:$stage, UnitAttr:$transposed);
   let results = (outs Tile_AnyPending:$result);
-  let assemblyFormat = [{$value `to` $buffer `[` $stage `]` attr-dict
+  let assemblyFormat = [{$value `to` $buffer `[` $stage `]` (`transposed` $transposed^)? attr-dict
                          `:` type($value) `,` type($buffer) `,` type($stage) `->` type($result)}];
 }
 
@@ -210,6 +216,17 @@ def Tile_WaitOp : Tile_Op<"wait", [SameVariadicOperandSize]> {
   let arguments = (ins Variadic<Tile_AnyPending>:$pending, I64Attr:$groups);
   let results = (outs Variadic<Tile_AnyStage>:$stages);
   let assemblyFormat = "$pending `groups` $groups attr-dict `:` type($pending) `->` type($stages)";
+}
+
+def Tile_ReadOp : Tile_Op<"read", [MemoryEffects<[MemRead]>]> {
+  let summary = "rows of a stage as a tile of any layout";
+  let description = [{
+    Element (i0, i1) of the tile is element (row + i0, i1) of the stage, which has that many rows. Neighbours along a row are read together, up to
+    16 bytes at once.
+  }];
+  let arguments = (ins Tile_AnyStage:$stage, AnyInteger:$row);
+  let results = (outs Tile_Tile:$result);
+  let assemblyFormat = "$stage `at` $row attr-dict `:` type($stage) `,` type($row) `->` type($result)";
 }
 
 def Tile_FragmentOp : Tile_Op<"fragment", [MemoryEffects<[MemRead]>]> {

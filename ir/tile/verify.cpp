@@ -128,10 +128,22 @@ LogicalResult CopyOp::verify() {
 LogicalResult FillOp::verify() {
   SharedType buffer = getBuffer().getType();
   auto type = cast<RankedTensorType>(getValue().getType());
-  if (type.getShape() != ArrayRef<int64_t>{buffer.getRows(), buffer.getColumns()} ||
+  std::array<int64_t, 2> shape{buffer.getRows(), buffer.getColumns()};
+  if (getTransposed()) std::swap(shape[0], shape[1]);
+  if (type.getShape() != ArrayRef<int64_t>(shape) ||
       type.getElementType() != buffer.getElementType())
     return emitOpError() << "the tile is not what a stage holds";
   return checkStage(*this, buffer, getResult().getType());
+}
+
+LogicalResult ReadOp::verify() {
+  SharedType buffer = getStage().getType().getBuffer();
+  auto type = cast<RankedTensorType>(getType());
+  if (type.getRank() != 2 || type.getElementType() != buffer.getElementType())
+    return emitOpError() << "needs a tile of rank 2 with the buffer's elements";
+  if (type.getDimSize(0) > buffer.getRows() || type.getDimSize(1) > buffer.getColumns())
+    return emitOpError() << "reads past the stage";
+  return success();
 }
 
 LogicalResult WaitOp::verify() {

@@ -97,7 +97,8 @@ private:
         .Case([&](tile::FillOp fill) {
           tile::SharedType type = fill.getBuffer().getType();
           env[fill] = {stageAddress(*t, type, env[fill.getBuffer()][0], env[fill.getStage()][0])};
-          fillStage(*t, tile::layoutOf(fill.getValue()), env[fill.getValue()], type, env[fill][0]);
+          fillStage(*t, tile::layoutOf(fill.getValue()), env[fill.getValue()], type, env[fill][0],
+                    fill.getTransposed());
           return success();
         })
         .Case([&](tile::CommitOp) {
@@ -110,6 +111,11 @@ private:
             Registers address = env[pending];
             env[stage] = address;
           }
+          return success();
+        })
+        .Case([&](tile::ReadOp read) {
+          env[read] = readStage(*t, tile::layoutOf(read.getResult()), read.getStage().getType().getBuffer(),
+                                env[read.getStage()][0], env[read.getRow()][0]);
           return success();
         })
         .Case([&](tile::FragmentOp fragment) {
@@ -182,8 +188,9 @@ private:
 
   LogicalResult allocate(tile::AllocOp op) {
     tile::SharedType type = op.getType();
-    env[op] = {sharedBuffer(*t, function, sharedBytes)};
-    sharedBytes += (type.getStages() * stageBytes(type) + 127) / 128 * 128;
+    int64_t offset = op.getOverlay() ? 0 : sharedBytes;
+    env[op] = {sharedBuffer(*t, function, offset)};
+    sharedBytes = std::max(sharedBytes, offset + (type.getStages() * stageBytes(type) + 127) / 128 * 128);
     return success();
   }
 
@@ -230,6 +237,7 @@ private:
     }
     Value upper = env[op.getUpperBound()][0];
     auto loop = scf::ForOp::create(b, t->loc, env[op.getLowerBound()][0], upper, env[op.getStep()][0], inits);
+    loop->setDiscardableAttrs(op->getDiscardableAttrDictionary());
     Value variable = loop.getInductionVar();
     env[op.getInductionVar()] = {variable};
     declareVariable(op, variable, upper);

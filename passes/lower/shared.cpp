@@ -3,6 +3,7 @@
 #include "passes/lower/shared.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -147,19 +148,26 @@ void copyStage(ThreadBuilder &t, Access access, tile::SharedType type, Value sta
   });
 }
 
+// How many registers of a layout one access within a row of a stage takes: neighbours along `dim`, inside a
+// chunk of 16 bytes.
+static int64_t pieceWidth(ThreadBuilder &t, const Layout &layout, tile::SharedType type, size_t dim) {
+  int64_t size = bytesOf(type.getElementType()), width = std::min<int64_t>(layout.vectorWidth(dim), 16 / size);
+  while (width & (width - 1)) --width;
+  int64_t multiple = std::gcd(t.facts.divisor(t.threadPart(layout)[dim]), pitchOf(type) / size);
+  while (width > 1 && multiple % width) width /= 2;
+  return width;
+}
+
 void fillStage(ThreadBuilder &t, const Layout &layout, ArrayRef<Value> values, tile::SharedType type,
-               Value stage) {
+               Value stage, bool transposed) {
   Type element = type.getElementType();
   SmallVector<Dim> part = t.threadPart(layout);
-  StageAddresses addresses(t, type, stage, as32(t, part[0]), as32(t, part[1]));
-  // Neighbours along the columns are stored together, within a chunk of 16 bytes.
-  int64_t width = 1;
-  if (!layout.registers().empty() && layout.registers()[0].offset[1] == 1 &&
-      layout.registers()[0].offset[0] == 0)
-    width = std::min<int64_t>(layout.registers()[0].count, 16 / bytesOf(element));
+  size_t rowDim = transposed ? 1 : 0, columnDim = 1 - rowDim;
+  StageAddresses addresses(t, type, stage, as32(t, part[rowDim]), as32(t, part[columnDim]));
+  int64_t width = pieceWidth(t, layout, type, columnDim);
   for (int64_t r = 0; r < layout.numRegisters(); r += width) {
     std::vector<int64_t> at = layout.coordinates(r, 0, 0);
-    Value pointer = addresses.at(at[0], at[1]), value = values[r];
+    Value pointer = addresses.at(at[rowDim], at[columnDim]), value = values[r];
     if (width > 1) {
       value = LLVM::PoisonOp::create(t.b, t.loc, VectorType::get({width}, element));
       for (int64_t k = 0; k < width; ++k)
@@ -168,6 +176,26 @@ void fillStage(ThreadBuilder &t, const Layout &layout, ArrayRef<Value> values, t
     }
     LLVM::StoreOp::create(t.b, t.loc, value, pointer, width * bytesOf(element));
   }
+}
+
+Registers readStage(ThreadBuilder &t, const Layout &layout, tile::SharedType type, Value stage, Value row) {
+  Type element = type.getElementType(), i32 = t.b.getI32Type();
+  SmallVector<Dim> part = t.threadPart(layout);
+  if (row.getType() != i32) row = arith::TruncIOp::create(t.b, t.loc, i32, row);
+  StageAddresses addresses(t, type, stage, arith::AddIOp::create(t.b, t.loc, as32(t, part[0]), row),
+                           as32(t, part[1]));
+  int64_t width = pieceWidth(t, layout, type, 1);
+  Type piece = width > 1 ? Type(VectorType::get({width}, element)) : element;
+  Registers out;
+  for (int64_t r = 0; r < layout.numRegisters(); r += width) {
+    std::vector<int64_t> at = layout.coordinates(r, 0, 0);
+    Value loaded =
+        LLVM::LoadOp::create(t.b, t.loc, piece, addresses.at(at[0], at[1]), width * bytesOf(element));
+    for (int64_t k = 0; k < width; ++k)
+      out.push_back(width == 1 ? loaded
+                               : LLVM::ExtractElementOp::create(t.b, t.loc, loaded, t.constant(i32, k)));
+  }
+  return out;
 }
 
 void waitForCopies(ThreadBuilder &t, int64_t groups) {

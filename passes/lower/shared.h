@@ -16,9 +16,12 @@ mlir::Value stageAddress(ThreadBuilder &t, tile::SharedType type, mlir::Value bu
 
 /// Copies a stage from global memory; all threads of the CTA take part.
 void copyStage(ThreadBuilder &t, Access access, tile::SharedType type, mlir::Value stage);
-/// Stores registers of `layout` into a stage.
+/// Stores registers of `layout` into a stage, its dims exchanged if `transposed`.
 void fillStage(ThreadBuilder &t, const Layout &layout, llvm::ArrayRef<mlir::Value> values,
-               tile::SharedType type, mlir::Value stage);
+               tile::SharedType type, mlir::Value stage, bool transposed = false);
+/// Reads a tile of `layout` whose first row is row `row` (any integer type) of a stage.
+Registers readStage(ThreadBuilder &t, const Layout &layout, tile::SharedType type, mlir::Value stage,
+                    mlir::Value row);
 void waitForCopies(ThreadBuilder &t, int64_t groups);
 
 Registers loadFragment(ThreadBuilder &t, const Layout &layout, tile::SharedType type, mlir::Value stage,

@@ -45,6 +45,16 @@ static void markKernels(ModuleOp module) {
   }
 }
 
+// What a loop says of itself reaches its latch as a foreign attribute; the op has a place of its own for it.
+static void annotateLatches(ModuleOp module) {
+  module.walk([](LLVM::BrOp latch) {
+    auto annotation = latch->getAttrOfType<LLVM::LoopAnnotationAttr>("llvm.loop_annotation");
+    if (!annotation) return;
+    latch->removeDiscardableAttr("llvm.loop_annotation");
+    latch.setLoopAnnotationAttr(annotation);
+  });
+}
+
 LogicalResult lowerToLLVM(ModuleOp module) {
   PassManager pm(module.getContext());
   pm.addPass(createSCFToControlFlowPass());
@@ -55,6 +65,7 @@ LogicalResult lowerToLLVM(ModuleOp module) {
   pm.addPass(createReconcileUnrealizedCastsPass());
   if (failed(pm.run(module))) return failure();
   markKernels(module);
+  annotateLatches(module);
   return success();
 }
 

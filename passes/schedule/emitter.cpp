@@ -73,13 +73,21 @@ Value Emitter::condition(ArrayRef<Dim> conditions, const Space &space) {
   return all ? all : splat(b.getBoolAttr(true), space);
 }
 
+static LLVM::LoopAnnotationAttr neverUnrolled(OpBuilder &b) {
+  MLIRContext *context = b.getContext();
+  auto unroll = LLVM::LoopUnrollAttr::get(context, b.getBoolAttr(true), {}, {}, {}, {}, {}, {});
+  return LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+}
+
 SmallVector<Value> Emitter::loop(const Dim &count, ValueRange carried,
-                                 function_ref<SmallVector<Value>(Dim, ValueRange)> body) {
+                                 function_ref<SmallVector<Value>(Dim, ValueRange)> body,
+                                 Unrolling unrolling) {
   Dim extent = facts.simplify(count);
   if (extent.isConstant(1)) return body(Dim(0), carried);
   Value zero = arith::ConstantOp::create(b, location, IntegerAttr::get(indexType, 0));
   Value one = arith::ConstantOp::create(b, location, IntegerAttr::get(indexType, 1));
   auto op = scf::ForOp::create(b, location, zero, evaluate(extent), one, carried);
+  if (unrolling == Unrolling::Never) op->setAttr("llvm.loop_annotation", neverUnrolled(b));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(op.getBody());
   Dim variable = newSymbol(op.getInductionVar());

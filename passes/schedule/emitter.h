@@ -80,10 +80,12 @@ public:
   mlir::Value condition(llvm::ArrayRef<Dim> conditions, const Space &space);
 
   /// A counted loop whose body sees the variable as a symbol; `body` gets the carried values and returns the
-  /// next ones.
+  /// next ones. `Unrolling::Never` holds for every compiler below: the body is already as long as it should be.
+  enum class Unrolling { Free, Never };
   llvm::SmallVector<mlir::Value>
   loop(const Dim &count, mlir::ValueRange carried,
-       llvm::function_ref<llvm::SmallVector<mlir::Value>(Dim, mlir::ValueRange)> body);
+       llvm::function_ref<llvm::SmallVector<mlir::Value>(Dim, mlir::ValueRange)> body,
+       Unrolling unrolling = Unrolling::Free);
   /// Code for the CTAs in which a scalar i1 is true.
   void when(mlir::Value condition, llvm::function_ref<void()> body);
   /// Copies a scalar combiner's ops onto tiles (or scalars): accumulators, then elements.

@@ -9,8 +9,7 @@
 //   emit the results from the tile of C and store them
 //
 // Operands that are plain memory under movement (transposed, sliced, padded, reshaped) are copied
-// asynchronously through their access maps; others are computed in registers and stored. Results are emitted
-// in the layout of C: epilogues cost no memory.
+// asynchronously through their access maps; others are computed in registers and stored.
 #include "passes/schedule/families.h"
 #include "passes/schedule/tiling.h"
 
@@ -93,7 +92,7 @@ private:
     int64_t swizzle = padded ? 0 : std::min<int64_t>(rowBytes, 128);
     side.type = tile::SharedType::get(b.getContext(), tiling.stages, stageRows, columns, element, swizzle,
                                       padded ? 8 : 0);
-    side.buffer = tile::AllocOp::create(b, emitter.location, side.type);
+    side.buffer = tile::AllocOp::create(b, emitter.location, side.type, /*overlay=*/false);
     int64_t stage = stageRows * (columns + (padded ? 8 : 0)) * size;
     sharedBytes += (tiling.stages * stage + 127) / 128 * 128;
     return side;
@@ -108,7 +107,14 @@ private:
     emitter.facts.declareIndex("i1", Dim(side.type.getColumns()));
     Dim row = tileRow + Dim::symbol(rowName), k = kt * tiling.k + Dim::symbol(kName);
     Space space{Layout::blocked({side.type.getRows(), side.type.getColumns()}, 1, tiling.warps()), {}};
-    SmallVector<Dim> guards{limit - 1 - row, p.k - 1 - k};
+    SmallVector<Dim> guards{p.k - 1 - k};
+    // Rows past the end reach no result that is stored. Where a whole piece of memory belongs to one row, the
+    // last row stands in for them, and the loop needs no condition.
+    Dim isRow = emitter.facts.simplify(limit - 1 - row);
+    if (side.alongRows)
+      guards.push_back(isRow);
+    else if (!emitter.facts.proveNonNegative(isRow))
+      row = min(row, limit - 1);
     Emitter::Coords at = p.operandAt(side.isLhs, batchAt, row, k, guards);
     for (const Dim &guard : guards) {
       Dim simple = emitter.facts.simplify(guard);
@@ -223,7 +229,7 @@ private:
       out.push_back(newA);
       out.push_back(newB);
       return out;
-    });
+    }, Emitter::Unrolling::Never);
     // Nothing may be under way when the CTA's shared memory goes away.
     SmallVector<Value> left(results.begin() + 2, results.end());
     SmallVector<Type> types;
@@ -234,26 +240,80 @@ private:
     return results[0];
   }
 
+  /// Whether the results' memory runs along m.
+  bool resultsRunAlongM() {
+    emitter.facts.declareIndex("i0", p.lhsRun);
+    emitter.facts.declareIndex("i1", p.rhsRun);
+    auto coords = forwardCoords(kernel.yielded(0), p.result,
+                                p.resultAt(batchAt, Dim::symbol("i0"), Dim::symbol("i1")));
+    Dim offset(0);
+    for (auto [coord, stride] : llvm::zip(*coords, kernel.resultMemory(0).strides))
+      offset = offset + coord * stride;
+    auto stepsByOne = [&](const std::string &index) {
+      Dim next = offset.substitute({{index, Dim::symbol(index) + 1}});
+      return emitter.facts.simplify(next - offset).isConstant(1);
+    };
+    return stepsByOne("i0") && !stepsByOne("i1");
+  }
+
+  // The results from the tile of C. It goes through shared memory, where the operands' stages were, and a loop
+  // takes slices of it in the order of the results' memory: a thread works on 16 bytes of neighbours at a time,
+  // so that epilogues of any length need few registers and little code, and all they load and store is
+  // vectorised and coalesced.
   void emitResults(Value acc) {
-    emitter.facts.declareIndex("i0", Dim(tiling.m));
-    emitter.facts.declareIndex("i1", Dim(tiling.n));
-    Dim row = tileM * tiling.m + Dim::symbol("i0"), column = tileN * tiling.n + Dim::symbol("i1");
-    Space space{tile::fragmentC(grid), {}};
+    bool turned = resultsRunAlongM();
+    Type element = graph::elementTypeOf(p.result);
+    int64_t size = element.getIntOrFloatBitWidth() / 8, rows = turned ? tiling.n : tiling.m,
+            columns = turned ? tiling.m : tiling.n, threads = tiling.warps() * 32;
+    Value stage = exchange(rounded(acc, element), turned, size);
+    int64_t perThread = std::min(rows * columns / threads, 32 / size), width = std::min(perThread, 16 / size);
+    int64_t sliceRows = perThread * threads / columns;
+    Space space{Layout::blocked({sliceRows, columns}, width, tiling.warps()), {}};
+    emitter.loop(Dim(rows / sliceRows), {}, [&](Dim slice, ValueRange) {
+      emitSlice(stage, slice * sliceRows, turned, space);
+      return SmallVector<Value>();
+    }, Emitter::Unrolling::Never);
+  }
+
+  Value rounded(Value acc, Type element) {
+    auto type = tile::tileType(tile::fragmentC(grid), element);
+    if (element.isF32()) return acc;
+    return element.isF64() ? Value(arith::ExtFOp::create(b, emitter.location, type, acc))
+                           : arith::TruncFOp::create(b, emitter.location, type, acc);
+  }
+
+  // C, or its transpose, in shared memory for every thread to read.
+  Value exchange(Value c, bool turned, int64_t size) {
+    // The pad keeps the banks apart of what a warp stores at once: eight rows of four pairs, or, turned, eight
+    // neighbours in every other one of eight rows.
+    auto type = tile::SharedType::get(b.getContext(), 1, turned ? tiling.n : tiling.m,
+                                      turned ? tiling.m : tiling.n, graph::elementTypeOf(p.result), 0,
+                                      turned ? std::max<int64_t>(16 / size, 1) : 8);
+    Value buffer = tile::AllocOp::create(b, emitter.location, type, /*overlay=*/true);
+    sharedBytes = std::max(sharedBytes, (type.getRows() * (type.getColumns() + type.getPad()) * size + 127) / 128 * 128);
+    Value zero = arith::ConstantOp::create(b, emitter.location, b.getI32IntegerAttr(0));
+    Value pending = tile::FillOp::create(b, emitter.location, tile::PendingType::get(b.getContext(), type), c,
+                                         buffer, zero, turned);
+    return tile::WaitOp::create(b, emitter.location, TypeRange{tile::StageType::get(b.getContext(), type)},
+                                ValueRange{pending}, b.getI64IntegerAttr(0))
+        .getStages()[0];
+  }
+
+  // The results at rows `first`, ... of the tile in shared memory.
+  void emitSlice(Value stage, const Dim &first, bool turned, Space space) {
+    emitter.facts.declareIndex("i0", Dim(space.layout.shape()[0]));
+    emitter.facts.declareIndex("i1", Dim(space.layout.shape()[1]));
+    Dim along = Dim::symbol("i1"), across = first + Dim::symbol("i0");
+    Dim row = tileM * tiling.m + (turned ? along : across), column = tileN * tiling.n + (turned ? across : along);
     for (const Dim &guard : {emitter.facts.simplify(p.m - 1 - row), emitter.facts.simplify(p.n - 1 - column)})
       if (!emitter.facts.proveNonNegative(guard)) space.guards.push_back(guard);
     Emitter::Coords at = p.resultAt(batchAt, row, column);
-    Type element = graph::elementTypeOf(p.result);
-    Value c = acc;
-    if (!element.isF32()) {
-      auto type = tile::tileType(space.layout, element);
-      c = element.isF64() ? Value(arith::ExtFOp::create(b, emitter.location, type, acc))
-                          : arith::TruncFOp::create(b, emitter.location, type, acc);
-    }
     for (Dim &coord : at) coord = emitter.facts.simplify(coord);
+    auto type = tile::tileType(space.layout, graph::elementTypeOf(p.result));
+    Value c = tile::ReadOp::create(b, emitter.location, type, stage, emitter.evaluate(first));
     emitter.remember(p.result, at, {space.layout, {}}, c);
     func::FuncOp function = region.function();
-    unsigned count = function.getNumResults();
-    for (unsigned r = 0; r < count; ++r) {
+    for (unsigned r = 0; r < function.getNumResults(); ++r) {
       Value value = kernel.yielded(r);
       auto coords = forwardCoords(value, p.result, at);
       emitter.store(emitter.emit(value, *coords, space), kernel.resultMemory(r), *coords, space);

@@ -33,7 +33,7 @@ int64_t sampleValue(const Dim &dim, const DimFacts &facts) {
 }
 
 Tiling chooseTiling(const Product &p, const CanonicalRegion &region, const TargetRecord &target) {
-  static const Tiling candidates[] = {{128, 128, 32, 4, 2, 4}, {128, 64, 32, 4, 2, 2}, {64, 128, 32, 4, 2, 2},
+  static const Tiling candidates[] = {{128, 128, 32, 4, 2, 2}, {128, 64, 32, 4, 2, 2}, {64, 128, 32, 4, 2, 2},
                                       {64, 64, 32, 4, 2, 2},   {64, 32, 32, 4, 2, 2},  {32, 64, 32, 4, 2, 2},
                                       {32, 32, 32, 4, 2, 2},   {16, 64, 64, 4, 1, 4},  {16, 32, 64, 4, 1, 4}};
   int64_t batch = sampleValue(p.batch, region.facts), m = sampleValue(p.m, region.facts),

@@ -189,6 +189,36 @@ func.func @bits() {
 
 // -----
 
+#tile = #tile.layout<"16x8", "reg [2:(0,1), 2:(8,0)] lane [4:(0,2), 8:(1,0)] warp []">
+!one = !tile.shared<2, 16, 8, f32, swizzle 32, pad 0>
+func.func @fill_transposed(%t: tensor<16x8xf32, #tile>, %b: !one, %s: i32) {
+  // expected-error @+1 {{'tile.fill' op the tile is not what a stage holds}}
+  %x = tile.fill %t to %b[%s] transposed : tensor<16x8xf32, #tile>, !one, i32 -> !tile.pending<!one>
+  return
+}
+
+// -----
+
+#tile = #tile.layout<"16x8", "reg [2:(0,1), 2:(8,0)] lane [4:(0,2), 8:(1,0)] warp []">
+!one = !tile.shared<1, 8, 8, f32, swizzle 32, pad 0>
+func.func @read(%s: !tile.stage<!one>, %r: i32) {
+  // expected-error @+1 {{'tile.read' op reads past the stage}}
+  %x = tile.read %s at %r : !tile.stage<!one>, i32 -> tensor<16x8xf32, #tile>
+  return
+}
+
+// -----
+
+#tile = #tile.layout<"16x8", "reg [2:(0,1), 2:(8,0)] lane [4:(0,2), 8:(1,0)] warp []">
+!one = !tile.shared<1, 16, 8, f16, swizzle 0, pad 0>
+func.func @read_elements(%s: !tile.stage<!one>, %r: i32) {
+  // expected-error @+1 {{'tile.read' op needs a tile of rank 2 with the buffer's elements}}
+  %x = tile.read %s at %r : !tile.stage<!one>, i32 -> tensor<16x8xf32, #tile>
+  return
+}
+
+// -----
+
 !one = !tile.shared<2, 16, 16, f16, swizzle 32, pad 0>
 !two = !tile.shared<2, 16, 32, f16, swizzle 64, pad 0>
 func.func @copy(%p: !llvm.ptr<1>, %b: !one, %s: i32) {

@@ -69,3 +69,18 @@ func.func @shared(%p: !llvm.ptr<1>, %n: i32, %c: tensor<16x8xf32, #tile>, %v: te
   %d = tile.dot %a, %b, %c kind "f16" : tensor<16x16xf16, #a>, tensor<16x8xf16, #b>, tensor<16x8xf32, #tile> -> tensor<16x8xf32, #tile>
   return
 }
+
+!over = !tile.shared<1, 8, 16, f32, swizzle 0, pad 4>
+// CHECK-LABEL: func.func @exchange
+func.func @exchange(%n: i32, %v: tensor<16x8xf32, #tile>) {
+  %zero = arith.constant 0 : i32
+  // CHECK: %[[B:.*]] = tile.alloc overlay : <1, 8, 16, f32, swizzle 0, pad 4>
+  %buffer = tile.alloc overlay : !over
+  // CHECK: %[[F:.*]] = tile.fill %arg1 to %[[B]][%{{.*}}] transposed : tensor<16x8xf32, {{.*}}>, <1, {{.*}}>, i32 -> <<1
+  %filled = tile.fill %v to %buffer[%zero] transposed : tensor<16x8xf32, #tile>, !over, i32 -> !tile.pending<!over>
+  // CHECK: %[[S:.*]] = tile.wait %[[F]] groups 0
+  %stage = tile.wait %filled groups 0 : !tile.pending<!over> -> !tile.stage<!over>
+  // CHECK: tile.read %[[S]] at %arg0 : <<1, {{.*}}>>, i32 -> tensor<4x16xf32
+  %r = tile.read %stage at %n : !tile.stage<!over>, i32 -> tensor<4x16xf32, #tile.layout<"4x16", "reg [2:(0,1)] lane [8:(0,2), 4:(1,0)] warp []">>
+  return
+}

@@ -99,3 +99,34 @@ func.func @elements(%y: !llvm.ptr<1>, %x: !llvm.ptr<1>) attributes {tile.warps =
   tile.store %b, %y at <"i0 * 32 + i1"> where <> bind [] : tensor<8x32xf32, #b>, !llvm.ptr<1>
   return
 }
+
+// -----
+
+// A tile through shared memory that held something else: transposed on the way in, 16 bytes at once on the way out.
+!first = !tile.shared<1, 32, 32, f16, swizzle 64, pad 0>
+!over = !tile.shared<1, 16, 32, f16, swizzle 0, pad 8>
+#c = #tile.layout<"32x16", "reg [2:(0,1), 2:(8,0)] lane [4:(0,2), 8:(1,0)] warp [2:(0,8), 2:(16,0)]">
+#rows = #tile.layout<"8x32", "reg [8:(0,1)] lane [4:(0,8), 8:(1,0)] warp [4:(0,0)]">
+// CHECK-LABEL: func.func @exchanged(
+// CHECK-SAME:    tile.shared = 2048 : i64
+// CHECK:         %[[BASE:.*]] = llvm.mlir.addressof @exchanged_shared
+// CHECK:         %[[OVER:.*]] = llvm.mlir.addressof @exchanged_shared
+// Rows of 80 bytes: neighbours along the tile's columns are one row apart.
+// CHECK:         %[[AT:.*]] = llvm.getelementptr %[[OVER]]
+// CHECK:         llvm.store %{{.*}}, %[[AT]] {alignment = 2 : i64} : f16, !llvm.ptr<3>
+// CHECK:         %[[NEXT:.*]] = llvm.getelementptr %{{.*}}[80]
+// CHECK:         llvm.store %{{.*}}, %[[NEXT]] {alignment = 2 : i64} : f16, !llvm.ptr<3>
+// CHECK:         nvvm.barrier
+// CHECK:         arith.addi %{{.*}}, %arg2
+// CHECK:         llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<3> -> vector<8xf16>
+func.func @exchanged(%x: !llvm.ptr<1>, %y: !llvm.ptr<1>, %row: i32) attributes {tile.warps = 4 : i64, tile.index = i32} {
+  %zero = arith.constant 0 : i32
+  %first = tile.alloc : !first
+  %over = tile.alloc overlay : !over
+  %c = tile.load %x at <"i0 * 16 + i1"> where <> bind [] other 0.0 : f16 : !llvm.ptr<1> -> tensor<32x16xf16, #c>
+  %pending = tile.fill %c to %over[%zero] transposed : tensor<32x16xf16, #c>, !over, i32 -> !tile.pending<!over>
+  %stage = tile.wait %pending groups 0 : !tile.pending<!over> -> !tile.stage<!over>
+  %r = tile.read %stage at %row : !tile.stage<!over>, i32 -> tensor<8x32xf16, #rows>
+  tile.store %r, %y at <"i0 * 32 + i1"> where <> bind [] : tensor<8x32xf16, #rows>, !llvm.ptr<1>
+  return
+}

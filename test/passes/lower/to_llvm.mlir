@@ -1,5 +1,6 @@
 // A tile program written by hand, down to the llvm dialect; and dlc's own way to LLVM IR and PTX.
 // RUN: dlc-opt --distribute --expand-scalars --lower-to-llvm %S/Inputs/scale.mlir | dlc-opt | FileCheck %s
+// RUN: dlc-opt --distribute --expand-scalars --lower-to-llvm %S/Inputs/scale.mlir | FileCheck %s --check-prefix=LOOP
 // RUN: dlc %s --emit=thread | FileCheck %s --check-prefix=THREAD
 // RUN: dlc %s --emit=llvm | FileCheck %s --check-prefix=LLVM
 // RUN: dlc %s --emit=ptx | FileCheck %s --check-prefix=PTX
@@ -13,6 +14,11 @@
 // CHECK:      llvm.cond_br
 // CHECK:      llvm.return
 // CHECK-NOT:  {{arith|math|scf|func}}.
+
+// A loop that is not to be unrolled says so at its latch, where LLVM and the assembler look for it.
+// LOOP:       #[[UNROLL:.*]] = #llvm.loop_unroll<disable = true>
+// LOOP:       #[[LOOP:.*]] = #llvm.loop_annotation<unroll = #[[UNROLL]]>
+// LOOP:       llvm.br ^{{.*}} {loop_annotation = #[[LOOP]]}
 
 // THREAD:     func.func @k0_exp(
 // THREAD-NOT: tile.load

@@ -2,6 +2,7 @@
 // RUN: dlc %t/linear.mlir --emit=tile | FileCheck %s --check-prefix=TILE
 // RUN: dlc %t/linear.mlir --emit=plan | FileCheck %s --check-prefix=PLAN
 // RUN: dlc %t/turned.mlir --emit=tile | FileCheck %s --check-prefix=TURNED
+// RUN: dlc %t/along_m.mlir --emit=tile | FileCheck %s --check-prefix=ALONGM
 // RUN: dlc %t/single.mlir --emit=tile | FileCheck %s --check-prefix=SINGLE
 
 //--- linear.mlir
@@ -19,19 +20,26 @@
 // TILE:           tile.dot %{{.*}} kind "f16"
 // TILE:           scf.yield
 // TILE:         tile.wait {{.*}} groups 0
-// The epilogue is computed in the layout of C: nothing goes through memory. The bias is loaded along the columns of a thread.
-// TILE:         %[[BIAS:.*]] = tile.load %arg2 at <{{.*}}> {{.*}} -> tensor<{{[0-9]+}}xf{{[0-9]+}}
-// TILE:         tile.expand %[[BIAS]] axis 0
-// TILE:         arith.addf
-// TILE:         arith.maximumf
-// TILE:         tile.load %arg3
-// TILE:         arith.addf
-// TILE:         tile.store %{{.*}}, %arg4 {{.*}} lane [4:(0,2), 8:(1,0)]
+// C takes the place of the stages; slices of it, 16 bytes a thread, go through the epilogue, in a loop that stays one.
+// TILE:         arith.truncf
+// TILE:         %[[C:.*]] = tile.alloc overlay : <1, {{[0-9]+}}, {{[0-9]+}}, f16, swizzle 0, pad 8>
+// TILE:         tile.fill %{{.*}} to %[[C]]
+// TILE:         %[[STAGE:.*]] = tile.wait {{.*}} groups 0
+// TILE:         scf.for
+// TILE:           tile.read %[[STAGE]] at %{{.*}}reg [8:(0,1)
+// TILE:           %[[BIAS:.*]] = tile.load %arg2 at <{{.*}}> {{.*}} -> tensor<{{[0-9]+}}xf{{[0-9]+}}
+// TILE:           tile.expand %[[BIAS]] axis 0
+// TILE:           arith.addf
+// TILE:           arith.maximumf
+// TILE:           tile.load %arg3
+// TILE:           arith.addf
+// TILE:           tile.store %{{.*}}, %arg4 {{.*}}reg [8:(0,1)
+// TILE:         } {llvm.loop_annotation = #
 // TILE-NOT:     tile.store
 
 // PLAN:         "schedule":"matmul kind=f16 tile=[[M:[0-9]+]]x{{[0-9]+}}x{{[0-9]+}} stages=4 {{.*}} index=i32"
 // PLAN-SAME:    "grid":{{\[\[}}"*",["floordiv",["+","B",{{[0-9]+}}],[[M]]],{{[0-9]+}}],1,1],"block":[128,1,1],"shared":{{[1-9]}}
-graph.symbol "B" min 1 max 4096 multiple 1 origins ["x dim 0"]
+graph.symbol "B" min 4096 max 8192 multiple 1 origins ["x dim 0"]
 !y = tensor<?x256xf16, #graph.dims<B, 256>>
 func.func @main(%x: tensor<?x512xf16, #graph.dims<B, 512>>, %w: tensor<512x256xf16>, %bias: tensor<256xf16>, %res: !y) -> !y {
   %d = graph.dot %x, %w batch [] x [] contract [1] x [0] : tensor<?x512xf16, #graph.dims<B, 512>>, tensor<512x256xf16> -> !y
@@ -52,6 +60,22 @@ func.func @main(%x: tensor<?x512xf16, #graph.dims<B, 512>>, %w: tensor<512x256xf
 func.func @main(%a: tensor<256x512xbf16>, %b: tensor<128x256xbf16>) -> tensor<512x128xbf16> {
   %d = graph.dot %a, %b batch [] x [] contract [0] x [1] : tensor<256x512xbf16>, tensor<128x256xbf16> -> tensor<512x128xbf16>
   return %d : tensor<512x128xbf16>
+}
+
+//--- along_m.mlir
+// A result whose memory runs along m: C is transposed in shared memory, and slices run along m. Rows past the end of x
+// are its last row: the copies need no condition for them.
+// ALONGM-LABEL: func.func @k0_matmul(
+// ALONGM:         tile.copy %arg0 at <"{{.*}}min(D0 - 1, {{.*}}"> where <>
+// ALONGM:         tile.alloc overlay : <1, [[N:[0-9]+]], [[M:[0-9]+]], bf16
+// ALONGM:         tile.fill {{.*}} transposed : tensor<[[M]]x[[N]]xbf16
+// ALONGM:         tile.read {{.*}} -> tensor<{{[0-9]+}}x[[M]]xbf16
+// ALONGM:         tile.store {{.*}} where <"D0 - i1 - {{.*}}> bind
+graph.symbol "M" min 512 max 4096 multiple 1 origins ["x dim 0"]
+func.func @main(%x: tensor<?x256xbf16, #graph.dims<M, 256>>, %w: tensor<256x512xbf16>) -> tensor<512x?xbf16, #graph.dims<512, M>> {
+  %d = graph.dot %x, %w batch [] x [] contract [1] x [0] : tensor<?x256xbf16, #graph.dims<M, 256>>, tensor<256x512xbf16> -> tensor<?x512xbf16, #graph.dims<M, 512>>
+  %t = graph.transpose %d perm [1, 0] : tensor<?x512xbf16, #graph.dims<M, 512>> -> tensor<512x?xbf16, #graph.dims<512, M>>
+  return %t : tensor<512x?xbf16, #graph.dims<512, M>>
 }
 
 //--- single.mlir

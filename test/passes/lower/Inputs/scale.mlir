@@ -8,7 +8,7 @@ func.func @scale(%x: !llvm.ptr<1>, %y: !llvm.ptr<1>, %n: i32 {tile.range = array
     %e = math.exp %v : tensor<64xf32, #vec>
     %next = arith.addf %acc, %e : tensor<64xf32, #vec>
     scf.yield %next : tensor<64xf32, #vec>
-  }
+  } {llvm.loop_annotation = #llvm.loop_annotation<unroll = <disable = true>>}
   tile.store %sum, %y at <i0> where <> bind [] : tensor<64xf32, #vec>, !llvm.ptr<1>
   return
 }
