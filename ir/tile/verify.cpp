@@ -130,8 +130,7 @@ LogicalResult FillOp::verify() {
   auto type = cast<RankedTensorType>(getValue().getType());
   std::array<int64_t, 2> shape{buffer.getRows(), buffer.getColumns()};
   if (getTransposed()) std::swap(shape[0], shape[1]);
-  if (type.getShape() != ArrayRef<int64_t>(shape) ||
-      type.getElementType() != buffer.getElementType())
+  if (type.getShape() != ArrayRef<int64_t>(shape) || type.getElementType() != buffer.getElementType())
     return emitOpError() << "the tile is not what a stage holds";
   return checkStage(*this, buffer, getResult().getType());
 }

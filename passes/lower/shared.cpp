@@ -151,7 +151,8 @@ void copyStage(ThreadBuilder &t, Access access, tile::SharedType type, Value sta
 // How many registers of a layout one access within a row of a stage takes: neighbours along `dim`, inside a
 // chunk of 16 bytes.
 static int64_t pieceWidth(ThreadBuilder &t, const Layout &layout, tile::SharedType type, size_t dim) {
-  int64_t size = bytesOf(type.getElementType()), width = std::min<int64_t>(layout.vectorWidth(dim), 16 / size);
+  int64_t size = bytesOf(type.getElementType()),
+          width = std::min<int64_t>(layout.vectorWidth(dim), 16 / size);
   while (width & (width - 1)) --width;
   int64_t multiple = std::gcd(t.facts.divisor(t.threadPart(layout)[dim]), pitchOf(type) / size);
   while (width > 1 && multiple % width) width /= 2;

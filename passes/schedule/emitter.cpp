@@ -76,7 +76,8 @@ Value Emitter::condition(ArrayRef<Dim> conditions, const Space &space) {
 static LLVM::LoopAnnotationAttr neverUnrolled(OpBuilder &b) {
   MLIRContext *context = b.getContext();
   auto unroll = LLVM::LoopUnrollAttr::get(context, b.getBoolAttr(true), {}, {}, {}, {}, {}, {});
-  return LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+  return LLVM::LoopAnnotationAttr::get(context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
+                                       {});
 }
 
 SmallVector<Value> Emitter::loop(const Dim &count, ValueRange carried,

@@ -80,7 +80,8 @@ public:
   mlir::Value condition(llvm::ArrayRef<Dim> conditions, const Space &space);
 
   /// A counted loop whose body sees the variable as a symbol; `body` gets the carried values and returns the
-  /// next ones. `Unrolling::Never` holds for every compiler below: the body is already as long as it should be.
+  /// next ones. `Unrolling::Never` holds for every compiler below: the body is already as long as it should
+  /// be.
   enum class Unrolling { Free, Never };
   llvm::SmallVector<mlir::Value>
   loop(const Dim &count, mlir::ValueRange carried,

@@ -208,28 +208,31 @@ private:
       carried.push_back(copy(rhs, Dim(s), i32Constant(s)));
       tile::CommitOp::create(b, emitter.location);
     }
-    auto results = emitter.loop(ceilDiv(p.k, Dim(tiling.k)), carried, [&](Dim kt, ValueRange values) {
-      // values: C, the stage to write, then the pending stages, oldest first.
-      auto wait =
-          tile::WaitOp::create(b, emitter.location,
-                               TypeRange{tile::StageType::get(b.getContext(), lhs.type),
-                                         tile::StageType::get(b.getContext(), rhs.type)},
-                               ValueRange{values[2], values[3]}, b.getI64IntegerAttr(tiling.stages - 2));
-      Value writeStage = values[1];
-      Value newA = copy(lhs, kt + (tiling.stages - 1), writeStage),
-            newB = copy(rhs, kt + (tiling.stages - 1), writeStage);
-      tile::CommitOp::create(b, emitter.location);
-      Value next = arith::AddIOp::create(b, emitter.location, writeStage, i32Constant(1));
-      Value wraps = arith::CmpIOp::create(b, emitter.location, arith::CmpIPredicate::eq, next,
-                                          i32Constant(tiling.stages));
-      next = arith::SelectOp::create(b, emitter.location, wraps, i32Constant(0), next);
-      SmallVector<Value> out{blockProduct(lhs, rhs, wait.getStages()[0], wait.getStages()[1], values[0]),
-                             next};
-      out.append(values.begin() + 4, values.end());
-      out.push_back(newA);
-      out.push_back(newB);
-      return out;
-    }, Emitter::Unrolling::Never);
+    auto results = emitter.loop(
+        ceilDiv(p.k, Dim(tiling.k)), carried,
+        [&](Dim kt, ValueRange values) {
+          // values: C, the stage to write, then the pending stages, oldest first.
+          auto wait =
+              tile::WaitOp::create(b, emitter.location,
+                                   TypeRange{tile::StageType::get(b.getContext(), lhs.type),
+                                             tile::StageType::get(b.getContext(), rhs.type)},
+                                   ValueRange{values[2], values[3]}, b.getI64IntegerAttr(tiling.stages - 2));
+          Value writeStage = values[1];
+          Value newA = copy(lhs, kt + (tiling.stages - 1), writeStage),
+                newB = copy(rhs, kt + (tiling.stages - 1), writeStage);
+          tile::CommitOp::create(b, emitter.location);
+          Value next = arith::AddIOp::create(b, emitter.location, writeStage, i32Constant(1));
+          Value wraps = arith::CmpIOp::create(b, emitter.location, arith::CmpIPredicate::eq, next,
+                                              i32Constant(tiling.stages));
+          next = arith::SelectOp::create(b, emitter.location, wraps, i32Constant(0), next);
+          SmallVector<Value> out{blockProduct(lhs, rhs, wait.getStages()[0], wait.getStages()[1], values[0]),
+                                 next};
+          out.append(values.begin() + 4, values.end());
+          out.push_back(newA);
+          out.push_back(newB);
+          return out;
+        },
+        Emitter::Unrolling::Never);
     // Nothing may be under way when the CTA's shared memory goes away.
     SmallVector<Value> left(results.begin() + 2, results.end());
     SmallVector<Type> types;
@@ -244,8 +247,8 @@ private:
   bool resultsRunAlongM() {
     emitter.facts.declareIndex("i0", p.lhsRun);
     emitter.facts.declareIndex("i1", p.rhsRun);
-    auto coords = forwardCoords(kernel.yielded(0), p.result,
-                                p.resultAt(batchAt, Dim::symbol("i0"), Dim::symbol("i1")));
+    auto coords =
+        forwardCoords(kernel.yielded(0), p.result, p.resultAt(batchAt, Dim::symbol("i0"), Dim::symbol("i1")));
     Dim offset(0);
     for (auto [coord, stride] : llvm::zip(*coords, kernel.resultMemory(0).strides))
       offset = offset + coord * stride;
@@ -256,10 +259,10 @@ private:
     return stepsByOne("i0") && !stepsByOne("i1");
   }
 
-  // The results from the tile of C. It goes through shared memory, where the operands' stages were, and a loop
-  // takes slices of it in the order of the results' memory: a thread works on 16 bytes of neighbours at a time,
-  // so that epilogues of any length need few registers and little code, and all they load and store is
-  // vectorised and coalesced.
+  // The results from the tile of C. It goes through shared memory, where the operands' stages were, and a
+  // loop takes slices of it in the order of the results' memory: a thread works on 16 bytes of neighbours at
+  // a time, so that epilogues of any length need few registers and little code, and all they load and store
+  // is vectorised and coalesced.
   void emitResults(Value acc) {
     bool turned = resultsRunAlongM();
     Type element = graph::elementTypeOf(p.result);
@@ -269,10 +272,13 @@ private:
     int64_t perThread = std::min(rows * columns / threads, 32 / size), width = std::min(perThread, 16 / size);
     int64_t sliceRows = perThread * threads / columns;
     Space space{Layout::blocked({sliceRows, columns}, width, tiling.warps()), {}};
-    emitter.loop(Dim(rows / sliceRows), {}, [&](Dim slice, ValueRange) {
-      emitSlice(stage, slice * sliceRows, turned, space);
-      return SmallVector<Value>();
-    }, Emitter::Unrolling::Never);
+    emitter.loop(
+        Dim(rows / sliceRows), {},
+        [&](Dim slice, ValueRange) {
+          emitSlice(stage, slice * sliceRows, turned, space);
+          return SmallVector<Value>();
+        },
+        Emitter::Unrolling::Never);
   }
 
   Value rounded(Value acc, Type element) {
@@ -284,13 +290,14 @@ private:
 
   // C, or its transpose, in shared memory for every thread to read.
   Value exchange(Value c, bool turned, int64_t size) {
-    // The pad keeps the banks apart of what a warp stores at once: eight rows of four pairs, or, turned, eight
-    // neighbours in every other one of eight rows.
+    // The pad keeps the banks apart of what a warp stores at once: eight rows of four pairs, or, turned,
+    // eight neighbours in every other one of eight rows.
     auto type = tile::SharedType::get(b.getContext(), 1, turned ? tiling.n : tiling.m,
                                       turned ? tiling.m : tiling.n, graph::elementTypeOf(p.result), 0,
                                       turned ? std::max<int64_t>(16 / size, 1) : 8);
     Value buffer = tile::AllocOp::create(b, emitter.location, type, /*overlay=*/true);
-    sharedBytes = std::max(sharedBytes, (type.getRows() * (type.getColumns() + type.getPad()) * size + 127) / 128 * 128);
+    sharedBytes = std::max(sharedBytes,
+                           (type.getRows() * (type.getColumns() + type.getPad()) * size + 127) / 128 * 128);
     Value zero = arith::ConstantOp::create(b, emitter.location, b.getI32IntegerAttr(0));
     Value pending = tile::FillOp::create(b, emitter.location, tile::PendingType::get(b.getContext(), type), c,
                                          buffer, zero, turned);
@@ -304,7 +311,8 @@ private:
     emitter.facts.declareIndex("i0", Dim(space.layout.shape()[0]));
     emitter.facts.declareIndex("i1", Dim(space.layout.shape()[1]));
     Dim along = Dim::symbol("i1"), across = first + Dim::symbol("i0");
-    Dim row = tileM * tiling.m + (turned ? along : across), column = tileN * tiling.n + (turned ? across : along);
+    Dim row = tileM * tiling.m + (turned ? along : across),
+        column = tileN * tiling.n + (turned ? across : along);
     for (const Dim &guard : {emitter.facts.simplify(p.m - 1 - row), emitter.facts.simplify(p.n - 1 - column)})
       if (!emitter.facts.proveNonNegative(guard)) space.guards.push_back(guard);
     Emitter::Coords at = p.resultAt(batchAt, row, column);
@@ -342,7 +350,7 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
   Dim spare = product->k - fewestSplitTerms;
   if (product->split && region.facts.bounds(product->k).hi < fewestSplitTerms) return false;
   bool needsFew = product->split && !region.facts.proveNonNegative(spare);
-  Tiling tiling = chooseTiling(*product, region, target);
+  const Tiling chosen = chooseTiling(*product, region, target);
   auto when = fitsIn32Bits(region, 1 << 20);
   if (needsFew) when.push_back(spare);
   for (int64_t bits : {32, 64}) {
@@ -350,6 +358,7 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
     Variant variant;
     if (bits == 32) variant.when = when;
     if (bits == 64 && needsFew) variant.when = {spare};
+    Tiling tiling = bits == 64 ? chosen.withFewerRegisters() : chosen;
     variant.schedule = std::string("matmul kind=") + product->kind->name + (product->split ? " split" : "") +
                        " tile=" + std::to_string(tiling.m) + "x" + std::to_string(tiling.n) + "x" +
                        std::to_string(tiling.k) + " stages=" + std::to_string(tiling.stages) +

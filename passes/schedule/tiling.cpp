@@ -32,6 +32,12 @@ int64_t sampleValue(const Dim &dim, const DimFacts &facts) {
   return std::max<int64_t>(1, dim.evaluate(values).value_or(1 << 20));
 }
 
+Tiling Tiling::withFewerRegisters() const {
+  Tiling result = *this;
+  if (m / warpsM * (n / warpsN) >= 64 * 64) result.warpsN *= 2;
+  return result;
+}
+
 Tiling chooseTiling(const Product &p, const CanonicalRegion &region, const TargetRecord &target) {
   static const Tiling candidates[] = {{128, 128, 32, 4, 2, 2}, {128, 64, 32, 4, 2, 2}, {64, 128, 32, 4, 2, 2},
                                       {64, 64, 32, 4, 2, 2},   {64, 32, 32, 4, 2, 2},  {32, 64, 32, 4, 2, 2},
@@ -49,6 +55,8 @@ Tiling chooseTiling(const Product &p, const CanonicalRegion &region, const Targe
   }
   Tiling chosen = *best;
   if (p.kind->elementBits == 32) chosen.k = std::max<int64_t>(16, chosen.k / 2), chosen.stages = 3;
+  // Fragments and their rests: half the registers for C leave room for them.
+  if (p.split && chosen.m * chosen.n == 64 * 64) chosen.warpsN *= 2;
   return chosen;
 }
 

@@ -9,6 +9,8 @@ namespace dlc::schedule {
 struct Tiling {
   int64_t m, n, k, stages, warpsM, warpsN;
   int64_t warps() const { return warpsM * warpsN; }
+  /// The same tile over more warps when C takes half of a thread's registers: 64-bit addresses need the rest.
+  Tiling withFewerRegisters() const;
 };
 
 /// A dim's value with symbols at a middling one of their ranges; at least 1.

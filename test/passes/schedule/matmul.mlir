@@ -65,7 +65,7 @@ func.func @main(%a: tensor<256x512xbf16>, %b: tensor<128x256xbf16>) -> tensor<51
 //--- along_m.mlir
 // A result whose memory runs along m: C is transposed in shared memory, and slices run along m. Rows past the end of x
 // are its last row: the copies need no condition for them.
-// ALONGM-LABEL: func.func @k0_matmul(
+// ALONGM-LABEL: func.func @k0_matmul_transpose(
 // ALONGM:         tile.copy %arg0 at <"{{.*}}min(D0 - 1, {{.*}}"> where <>
 // ALONGM:         tile.alloc overlay : <1, [[N:[0-9]+]], [[M:[0-9]+]], bf16
 // ALONGM:         tile.fill {{.*}} transposed : tensor<[[M]]x[[N]]xbf16
