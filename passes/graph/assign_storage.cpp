@@ -23,12 +23,13 @@
 //
 // What is stored channels-last: results of convolutions, and of regions that compute such a tensor's elements
 // from elements at the same place or in a window around it, where the channels of a position fill 8-byte
-// words. What stays: results of the model, and what a matrix product reads (it flattens channels and
-// positions into one dim). Filters of convolutions have their channels last where the input has: k runs
-// along both.
+// words; and pointwise results that only convolutions read, such as a model's input that was cast. There a
+// few zero channels may be added to input and filter to fill the words: three channels of a picture become
+// four. What stays: results of the model, and what a matrix product reads (it flattens channels and positions
+// into one dim). Filters of convolutions have their channels last where the input has: k runs along both.
 //
-// Legal: a renaming of dims, undone by every reader. Runs last, when it is known which tensors are stored and
-// with which elements; before constants are folded for the last time.
+// Legal: a renaming of dims, undone by every reader; products with added zeros are zeros. Runs last, when it
+// is known which tensors are stored and with which elements; before constants are folded for the last time.
 #include "passes/graph/passes.h"
 #include "passes/graph/rewrite/rule.h"
 
@@ -56,15 +57,18 @@ SmallVector<int64_t> channelsFirst(int64_t rank) {
   return perm;
 }
 
-/// Whether the channels of a position fill 8-byte words and there is more than one position.
-bool gainsFromChannelsLast(Value value) {
+/// How many channels are missing for those of a position to fill 8-byte words; nothing where there is one
+/// channel or one position.
+std::optional<int64_t> missingChannels(Value value) {
   SmallVector<Dim> dims = dimsOf(value);
-  if (dims.size() < 3 || !elementTypeOf(value).isIntOrFloat()) return false;
+  if (dims.size() < 3 || !elementTypeOf(value).isIntOrFloat()) return std::nullopt;
   auto channels = dims[1].constantValue();
-  int64_t bits = std::max<int64_t>(8, elementTypeOf(value).getIntOrFloatBitWidth());
+  int64_t word =
+      std::max<int64_t>(1, 64 / std::max<int64_t>(8, elementTypeOf(value).getIntOrFloatBitWidth()));
   bool hasPositions =
       llvm::any_of(ArrayRef(dims).drop_front(2), [](const Dim &d) { return !d.isConstant(1); });
-  return channels && *channels > 1 && *channels * bits % 64 == 0 && hasPositions;
+  if (!channels || *channels < 2 || !hasPositions) return std::nullopt;
+  return (word - *channels % word) % word;
 }
 
 /// Whether the groups of a convolution have one input channel each: the filter's outputs are its channels.
@@ -116,12 +120,47 @@ private:
     return {};
   }
 
+  /// The weight a convolution of the region multiplies with, as the region's operand; null if it is computed.
+  static OpOperand *filterOf(RegionOp region, ConvOp conv) {
+    auto argument = dyn_cast<BlockArgument>(conv.getFilter());
+    if (!argument || !argument.hasOneUse()) return nullptr;
+    OpOperand &operand = region->getOpOperand(argument.getArgNumber());
+    Operation *source = operand.get().getDefiningOp();
+    return source && !isa<RegionOp>(source) ? &operand : nullptr;
+  }
+
+  /// Whether nothing but ungrouped convolutions over weights reads a result, each directly.
+  bool onlyConvolutionsRead(Value result) {
+    return !result.use_empty() && llvm::all_of(result.getUses(), [](OpOperand &use) {
+      auto reader = dyn_cast<RegionOp>(use.getOwner());
+      if (!reader) return false;
+      return llvm::all_of(
+          reader.getBody().getArgument(use.getOperandNumber()).getUses(), [&](OpOperand &inner) {
+            auto conv = dyn_cast<ConvOp>(inner.getOwner());
+            return conv && inner.getOperandNumber() == 0 && conv.getGroups() == 1 && filterOf(reader, conv);
+          });
+    });
+  }
+
+  /// Whether a result should lie channels-last, if nothing hinders it.
+  bool isCandidate(RegionOp region, Value result, Value value) {
+    auto missing = missingChannels(value);
+    if (!missing) return false;
+    if (*missing == 0 && follows(value)) return true;
+    // Added channels are multiplied, too: a third more at most.
+    bool isCheap = *missing * 3 <= *dimsOf(value)[1].constantValue();
+    if (!movesWeights || region.getHero() != "none" || !isCheap || !onlyConvolutionsRead(result))
+      return false;
+    added[result] = *missing;
+    return true;
+  }
+
   void decide(RegionOp region) {
     known.clear();
     Operation *yield = region.getBody().front().getTerminator();
     SmallVector<unsigned> candidates;
     for (auto [i, value] : llvm::enumerate(yield->getOperands()))
-      if (gainsFromChannelsLast(value) && follows(value)) candidates.push_back(i);
+      if (isCandidate(region, region.getResult(i), value)) candidates.push_back(i);
     // Loops over a region's elements run once for all results of equal dims, so these agree.
     auto blocked = [&](unsigned i) -> StringRef {
       for (unsigned other : candidates)
@@ -136,6 +175,8 @@ private:
       if (!remarks) continue;
       std::string what = "result " + std::to_string(i) + " of " + region.getName().str();
       std::string reason = why.empty() ? "stored with the channels last" : "stays row-major: " + why.str();
+      if (int64_t zeros = added.lookup(region.getResult(i)))
+        reason += ", and " + std::to_string(zeros) + " of zeros";
       remarks.add({why.empty() ? Remark::Kind::Changed : Remark::Kind::Missed,
                    "assign-storage",
                    what,
@@ -174,26 +215,35 @@ private:
   }
 
   void moveFilter(RegionOp region, ConvOp conv) {
-    auto argument = dyn_cast<BlockArgument>(conv.getFilter());
-    if (!argument || !argument.hasOneUse() || !inputIsMoved(conv)) return;
-    OpOperand &use = region->getOpOperand(argument.getArgNumber());
-    Operation *source = use.get().getDefiningOp();
-    if (!source || isa<RegionOp>(source)) return;                                 // not a weight
-    if (withoutUnits(dimsOf(argument)).size() <= 2 && !isDepthwise(conv)) return; // no taps to go around
+    OpOperand *use = filterOf(region, conv);
+    if (!use || !inputIsMoved(conv)) return;
+    auto argument = cast<BlockArgument>(conv.getFilter());
+    bool depthwise = isDepthwise(conv);
+    int64_t missing =
+        *(dimsOf(conv.getInput())[1] - dimsOf(argument)[1] * int64_t(conv.getGroups())).constantValue();
+    if (withoutUnits(dimsOf(argument)).size() <= 2 && !depthwise && !missing) return; // no taps to go around
     int64_t rank = rankOf(argument);
     SmallVector<int64_t> perm = channelsLast(rank), back = channelsFirst(rank);
-    if (isDepthwise(conv)) {
+    if (depthwise)
       for (int64_t d = 0; d < rank; ++d) perm[d] = (d + 1) % rank, back[d] = (d + rank - 1) % rank;
-    }
-    auto [at, isNew] = filters.try_emplace({use.get(), unsigned(isDepthwise(conv))}, Value());
+    auto [at, isNew] = filters.try_emplace({use->get(), unsigned(depthwise) + 2 * missing}, Value());
     if (isNew) {
+      Operation *source = use->get().getDefiningOp();
       b.setInsertionPointAfter(source);
       // A copy of the constant: other readers keep theirs.
-      Value weight = isa<ConstantOp>(source) ? b.clone(*source)->getResult(0) : use.get();
-      at->second = transpose(b, source->getLoc(), weight, perm);
+      Value weight = isa<ConstantOp>(source) ? b.clone(*source)->getResult(0) : use->get();
+      at->second = transpose(b, source->getLoc(), withZeros(weight, 1, missing), perm);
     }
-    use.set(at->second);
+    use->set(at->second);
     reorder(argument, at->second.getType(), back);
+  }
+
+  /// The value with `count` zeros behind its elements along a dim.
+  Value withZeros(Value value, int64_t dim, int64_t count) {
+    if (!count) return value;
+    SmallVector<Dim> none(rankOf(value), Dim(0)), some = none;
+    some[dim] = count;
+    return pad(b, value.getLoc(), value, fill(b, value.getLoc(), {}, elementTypeOf(value), 0), none, some);
   }
 
   /// Whether the convolution reads an operand that lies channels-last.
@@ -215,7 +265,8 @@ private:
       if (!moved.contains(result)) continue;
       b.setInsertionPoint(yield);
       Value value = yield->getOperand(i);
-      Value stored = transpose(b, value.getLoc(), value, channelsLast(rankOf(value)));
+      Value stored = transpose(b, value.getLoc(), withZeros(value, 1, added.lookup(result)),
+                               channelsLast(rankOf(value)));
       yield->setOperand(i, stored);
       types[i] = stored.getType();
     }
@@ -243,7 +294,8 @@ private:
   RemarkSink &remarks;
   OpBuilder b;
   DenseSet<Value> moved;                               ///< results that lie channels-last
-  DenseMap<std::pair<Value, unsigned>, Value> filters; ///< by weight and whether depthwise
+  DenseMap<Value, int64_t> added;                      ///< channels of zeros of such results
+  DenseMap<std::pair<Value, unsigned>, Value> filters; ///< by weight, whether depthwise, and added channels
   DenseMap<Value, bool> known;
 };
 

@@ -270,7 +270,8 @@ Value Emitter::emitGuarded(Value value, const Coords &coords, const Space &space
   if (inner.guards.size() == space.guards.size()) return emit(value, coords, space);
   // A load gives `other` by itself; outside of the space's own guards the value does not matter.
   if (auto element = resolve(value, coords, {}); element && element->guards.empty())
-    return load(sources.find(element->argument)->second, graph::elementTypeOf(value), element->coords, inner, other);
+    return load(sources.find(element->argument)->second, graph::elementTypeOf(value), element->coords, inner,
+                other);
   Value inside = emit(value, coords, inner);
   return arith::SelectOp::create(b, location, condition(guards, space), inside, splat(other, space));
 }

@@ -76,3 +76,20 @@ func.func @stays(%x: tensor<2x3x4x4xf16>, %m: tensor<8x4x4x6xf16>) -> tensor<2x6
   %y = graph.dot %b, %m batch [] x [] contract [1, 2, 3] x [0, 1, 2] : tensor<2x8x4x4xf16>, tensor<8x4x4x6xf16> -> tensor<2x6xf16>
   return %y : tensor<2x6xf16>
 }
+
+// -----
+
+// What only convolutions read may get channels of zeros, to fill words: three halves become four, here and in the filter.
+// CHECK-LABEL: func.func @picture
+// CHECK:         %[[F:.*]] = graph.constant #graph.weight<"w.folded"> -> tensor<8x3x3x4xf16>
+// CHECK:         %[[A:.*]] = graph.region "k0{{.*}}" hero "none" {{.*}} -> (tensor<2x6x6x4xf16>) {
+// CHECK:           graph.pad {{.*}} high <0, 1, 0, 0>
+// CHECK:         graph.region "k1_conv" hero "conv" (%{{.*}} = %[[A]] : tensor<2x6x6x4xf16>, %{{.*}} = %[[F]] : tensor<8x3x3x4xf16>) -> (tensor<2x8x6x6xf16>)
+// CHECK:           graph.conv {{.*}} : tensor<2x4x6x6xf16>, tensor<8x4x3x3xf16> -> tensor<2x8x6x6xf16>
+// WHY: changed: result 0 of k0{{.*}}: assign-storage: stored with the channels last, and 1 of zeros
+func.func @picture(%x: tensor<2x3x6x6xf32>) -> tensor<2x8x6x6xf16> {
+  %w = graph.constant #graph.weight<"w"> -> tensor<8x3x3x3xf16>
+  %h = arith.truncf %x : tensor<2x3x6x6xf32> to tensor<2x3x6x6xf16>
+  %y = graph.conv %h, %w strides [1, 1] dilations [1, 1] low <1, 1> high <1, 1> groups 1 : tensor<2x3x6x6xf16>, tensor<8x3x3x3xf16> -> tensor<2x8x6x6xf16>
+  return %y : tensor<2x8x6x6xf16>
+}
