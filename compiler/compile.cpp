@@ -17,14 +17,18 @@ using namespace mlir;
 
 namespace dlc {
 
-void prepareContext(MLIRContext &context) {
-  DialectRegistry registry;
+void registerDialects(DialectRegistry &registry) {
   registry.insert<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, math::MathDialect,
                   scf::SCFDialect, vector::VectorDialect, LLVM::LLVMDialect, NVVM::NVVMDialect,
                   graph::GraphDialect, tile::TileDialect>();
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   registerNVVMDialectTranslation(registry);
+}
+
+void prepareContext(MLIRContext &context) {
+  DialectRegistry registry;
+  registerDialects(registry);
   context.appendDialectRegistry(registry);
   context.loadAllAvailableDialects();
 }
@@ -41,9 +45,10 @@ std::string print(ModuleOp module) {
 /// The compile of a model that consists of regions, step by step; a step that fails leaves a diagnostic.
 class RegionCompile {
 public:
-  RegionCompile(GraphModule &model, const CompileRequest &request, CompileResult &result,
-                Diagnostics &diagnostics)
-      : model(model), request(request), result(result), diagnostics(diagnostics), module(*model.module) {}
+  RegionCompile(GraphModule &model, const CompileRequest &request, PassContext &context,
+                CompileResult &result, Diagnostics &diagnostics)
+      : model(model), request(request), context(context), result(result), diagnostics(diagnostics),
+        module(*model.module) {}
 
   bool run() {
     if (!result.phases.time("schedules", [&] { return schedule(), true; }) ||
@@ -57,40 +62,27 @@ public:
   }
 
 private:
-  // Equal regions share their kernels.
   void schedule() {
     if (request.lines) {
       text.graph = placeInText(module, llvm::sys::path::filename(graphTextPath(request.output)).str(),
                                graphTextHeading(request.output));
     }
-    auto ranges = plan::symbolRanges(module);
-    std::map<std::string, Unit *> byKey;
-    module.walk([&](graph::RegionOp region) {
-      schedule::CanonicalRegion canonical = schedule::canonicalize(region, ranges);
-      Unit *&unit = byKey[canonical.key];
-      if (!unit) {
-        units.push_back(std::make_unique<Unit>());
-        unit = units.back().get();
-        unit->name = region.getName().str();
-        unit->index = units.size() - 1;
-        unit->scheduled = schedule::scheduleRegion(canonical, *request.info.target, unit->name);
-      }
-      schedules.push_back({region, canonical.symbols, &unit->scheduled});
-    });
-    result.regions = schedules.size();
+    scheduled = schedule::scheduleRegions(module, context.options, context.remarks);
+    for (auto &kind : scheduled.kinds) units.push_back({*kind, units.size()});
+    result.regions = scheduled.regions.size();
   }
 
   bool lower() {
-    auto one = [&](std::unique_ptr<Unit> &unit) { lowerUnit(*unit, request, result); };
+    auto one = [&](Unit &unit) { lowerUnit(unit, request, result); };
     if (request.threads)
       parallelForEach(module.getContext(), units, one);
     else
       llvm::for_each(units, one);
     std::vector<std::string> texts;
     for (auto &unit : units) {
-      if (!unit->error.empty()) return fail(Code::E0999, unit->error);
-      texts.push_back(std::move(unit->ptx));
-      result.text += unit->text;
+      if (!unit.error.empty()) return fail(Code::E0999, unit.error);
+      texts.push_back(std::move(unit.ptx));
+      result.text += unit.text;
     }
     text.ptx = mergePtx(texts);
     return true;
@@ -98,12 +90,12 @@ private:
 
   bool plan() {
     std::string error;
-    auto built = plan::buildPlan(model, schedules, error);
+    auto built = plan::buildPlan(model, scheduled.regions, error);
     if (!built) return fail(Code::E0999, error);
     for (auto &unit : units)
-      for (const schedule::Variant &variant : unit->scheduled.variants)
+      for (const schedule::Variant &variant : unit.kind.scheduled.variants)
         for (const schedule::Launch &launch : variant.launches)
-          built->kernels.push_back({launch.kernel, unit->kernel(launch.kernel)});
+          built->kernels.push_back({launch.kernel, unit.kernel(launch.kernel)});
     result.kernels = built->kernels.size();
     result.plan = std::move(*built);
     if (request.emit == Level::Ptx) result.text = text.ptx;
@@ -129,11 +121,12 @@ private:
 
   GraphModule &model;
   const CompileRequest &request;
+  PassContext &context;
   CompileResult &result;
   Diagnostics &diagnostics;
   ModuleOp module;
-  std::vector<std::unique_ptr<Unit>> units;
-  std::vector<plan::RegionSchedule> schedules;
+  schedule::ModuleSchedule scheduled;
+  std::vector<Unit> units;
   ArtifactText text;
 };
 
@@ -150,8 +143,8 @@ bool runGraphPasses(GraphModule &model, PassContext &context, CompileResult &res
   return false;
 }
 
-bool compileRegions(GraphModule &model, const CompileRequest &request, CompileResult &result,
-                    Diagnostics &diagnostics) {
+bool compileRegions(GraphModule &model, const CompileRequest &request, PassContext &context,
+                    CompileResult &result, Diagnostics &diagnostics) {
   if (request.emit == Level::Regions || result.dump.isWanted()) {
     std::string text = print(*model.module);
     result.dump.write(Level::Regions, text);
@@ -160,7 +153,7 @@ bool compileRegions(GraphModule &model, const CompileRequest &request, CompileRe
       return true;
     }
   }
-  return RegionCompile(model, request, result, diagnostics).run();
+  return RegionCompile(model, request, context, result, diagnostics).run();
 }
 
 } // namespace dlc

@@ -31,7 +31,9 @@ struct CompileResult {
   DumpFolder dump; ///< receives the levels that are reached
 };
 
-/// Dialects and translations that a compile needs, loaded into the context.
+/// Dialects and translations that a compile needs; all are loaded before it starts.
+void registerDialects(mlir::DialectRegistry &registry);
+/// The same, loaded into the context.
 void prepareContext(mlir::MLIRContext &context);
 
 /// Runs the graph passes: afterwards the model consists of regions. False with a diagnostic on failure.
@@ -40,7 +42,7 @@ bool runGraphPasses(GraphModule &model, PassContext &context, CompileResult &res
 
 /// Compiles a model whose main function consists of regions (see passes/graph). False with a diagnostic on
 /// failure.
-bool compileRegions(GraphModule &model, const CompileRequest &request, CompileResult &result,
-                    Diagnostics &diagnostics);
+bool compileRegions(GraphModule &model, const CompileRequest &request, PassContext &context,
+                    CompileResult &result, Diagnostics &diagnostics);
 
 } // namespace dlc

@@ -13,7 +13,7 @@ namespace dlc {
 
 plan::Kernel Unit::kernel(StringRef name) const {
   plan::Kernel info;
-  for (const schedule::Variant &variant : scheduled.variants)
+  for (const schedule::Variant &variant : kind.scheduled.variants)
     for (const schedule::Launch &launch : variant.launches)
       if (launch.kernel == name) info.threads = launch.warps * 32;
   // Shared memory of exchanges is a global of the kernel's own.
@@ -27,7 +27,7 @@ namespace {
 class Lowering {
 public:
   Lowering(Unit &unit, const CompileRequest &request, CompileResult &result)
-      : unit(unit), request(request), result(result), module(*unit.scheduled.module) {}
+      : unit(unit), request(request), result(result), module(*unit.kind.scheduled.module) {}
 
   void run() {
     if (!step("verification of tile code", [] { return success(); }) || reached(Level::Tile)) return;
@@ -70,7 +70,7 @@ private:
 
   /// Whether to stop here: dumps the level, or keeps it as the text asked for.
   bool reached(Level level, StringRef text) {
-    result.dump.write(level, unit.index, unit.name, text);
+    result.dump.write(level, unit.index, unit.kind.name, text);
     if (request.emit != level || level >= Level::Ptx) return false;
     unit.text = text.str();
     return true;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "compiler/compile.h"
-#include "passes/schedule/schedule.h"
+#include "passes/schedule/schedule_regions.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -10,9 +10,8 @@ namespace dlc {
 
 /// What is made of one kind of region.
 struct Unit {
-  std::string name; ///< of the first such region
-  size_t index = 0;
-  schedule::Scheduled scheduled;
+  schedule::RegionKind &kind;
+  size_t index; ///< among the kinds
   std::string ptx;
   std::string text;                   ///< of the level asked for
   std::string error;                  ///< empty, or why there is no PTX

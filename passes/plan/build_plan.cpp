@@ -5,17 +5,9 @@ using namespace mlir;
 
 namespace dlc::plan {
 
-std::map<std::string, schedule::SymbolRange> symbolRanges(ModuleOp module) {
-  std::map<std::string, schedule::SymbolRange> ranges;
-  for (auto symbol : module.getOps<graph::SymbolOp>())
-    ranges[symbol.getName().str()] = {int64_t(symbol.getMin()), int64_t(symbol.getMax()),
-                                      int64_t(symbol.getMultiple())};
-  return ranges;
-}
-
 DimFacts symbolFacts(ModuleOp module) {
   DimFacts facts;
-  for (auto &[name, range] : symbolRanges(module))
+  for (auto &[name, range] : schedule::symbolRanges(module))
     facts.declare(name, {range.min, range.max}, range.multiple);
   return facts;
 }

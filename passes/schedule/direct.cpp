@@ -105,7 +105,12 @@ void chooseShape(Direct &match, const CanonicalRegion &region, const TargetRecor
       break;
 }
 
-std::optional<Direct> matchDirect(const CanonicalRegion &region, const TargetRecord &target) {
+std::optional<Direct> matchDirect(const CanonicalRegion &region, const TargetRecord &target,
+                                  std::string &why) {
+  auto refuse = [&](const char *reason) {
+    why = reason;
+    return std::nullopt;
+  };
   Direct match{};
   bool fits = true;
   region.function().walk([&](Operation *op) {
@@ -114,15 +119,15 @@ std::optional<Direct> matchDirect(const CanonicalRegion &region, const TargetRec
     fits &= !match.hero;
     match.hero = op;
   });
-  if (!fits || !match.hero) return std::nullopt;
+  if (!fits || !match.hero) return refuse("not one window or convolution");
   match.operand = match.hero->getOperand(0), match.result = match.hero->getResult(0);
   match.dims = graph::dimsOf(match.result);
   if (auto conv = match.conv(); conv && !llvm::all_of(ArrayRef(graph::dimsOf(conv.getFilter())).drop_front(2),
                                                       [](const Dim &dim) { return dim.isConstant(); }))
-    return std::nullopt;
+    return refuse("the filter's extents are not constant");
   Operation *yield = region.function().getBody().front().getTerminator();
   for (Value value : yield->getOperands())
-    if (!forwardCoords(value, match.result, match.dims)) return std::nullopt;
+    if (!forwardCoords(value, match.result, match.dims)) return refuse("a result is not in the hero's order");
   readSlides(match);
   match.order = storageOrder(match.result, yield->getOperand(0));
   chooseShape(match, region, target, yield->getOperand(0));
@@ -318,8 +323,9 @@ private:
 
 bool scheduleDirect(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
                     Scheduled &out) {
-  auto match = matchDirect(region, target);
-  if (!match) return false;
+  std::string why;
+  auto match = matchDirect(region, target, why);
+  if (!match) return out.refuse("direct", why);
   auto when = fitsIn32Bits(region, 1 << 16);
   for (int64_t bits : {32, 64}) {
     if (bits == 64 && when.empty()) break;
@@ -331,7 +337,7 @@ bool scheduleDirect(const CanonicalRegion &region, const TargetRecord &target, c
     variant.launches.push_back(DirectKernel(region, *match, *out.module, kernel, bits).build());
     out.variants.push_back(std::move(variant));
   }
-  return true;
+  return out.take("direct");
 }
 
 } // namespace dlc::schedule

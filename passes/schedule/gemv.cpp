@@ -345,26 +345,30 @@ void addVariant(const CanonicalRegion &region, const Sides &sides, const GemvSha
 
 bool scheduleGemv(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
                   Scheduled &out) {
-  auto product = findProduct(region);
-  if (!product || !canEmitResults(region, *product)) return false;
+  std::string why;
+  auto product = findProduct(region, why);
+  if (!product) return out.refuse("gemv", why);
+  if (!canEmitResults(region, *product)) return out.refuse("gemv", "a result is not in the product's order");
   DimRange m = region.facts.bounds(product->m), n = region.facts.bounds(product->n);
   // The side that is smaller for sure, or that may be; rows before columns.
   bool fewIsM = m.hi <= mostFew ? m.hi <= n.hi || n.hi > mostFew : n.hi > mostFew && m.lo <= mostFew;
   Sides sides{*product, fewIsM};
   DimRange range = fewIsM ? m : n;
-  if (range.lo > mostFew) return false;
+  if (range.lo > mostFew) return out.refuse("gemv", "many rows and columns");
   SmallVector<Dim> when = fitsIn32Bits(region, 1 << 20);
   if (range.hi > mostFew) {
     // Sizes that grow with the few rows are small with them.
     for (const std::string &symbol : sides.few().symbols())
-      if (sides.many().uses(symbol) || sides.p.k.uses(symbol)) return false;
+      if (sides.many().uses(symbol) || sides.p.k.uses(symbol))
+        return out.refuse("gemv", "where rows are few, the other sizes are small, too");
     when.push_back(Dim(mostFew) - sides.few());
   }
   for (const Dim &condition : when)
-    if (region.facts.bounds(condition).hi < 0) return false;
+    if (region.facts.bounds(condition).hi < 0) return out.refuse("gemv", "sizes past 32-bit coordinates");
   int64_t few = std::min(range.hi, mostFew);
   GemvShape shape = shapeFor(region, sides, few, runsAlongK(region, sides, *out.module), target);
   addVariant(region, sides, shape, when.empty() ? name : name + "_gemv", when, out);
+  out.take("gemv");
   return when.empty();
 }
 

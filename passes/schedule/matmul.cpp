@@ -343,14 +343,19 @@ private:
 
 bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
                     Scheduled &out) {
-  auto product = matchProduct(region, target);
-  if (!product || !canEmitResults(region, *product)) return false;
+  std::string why;
+  auto product = matchProduct(region, target, why);
+  if (!product) return out.refuse("matmul", why);
+  if (!canEmitResults(region, *product))
+    return out.refuse("matmul", "a result is not in the product's order");
   // The split of fp32 is off by about 2^-22 of a product, which sequential FMA passes only after some terms.
   constexpr int64_t fewestSplitTerms = 32;
   Dim spare = product->k - fewestSplitTerms;
-  if (product->split && region.facts.bounds(product->k).hi < fewestSplitTerms) return false;
+  if (product->split && region.facts.bounds(product->k).hi < fewestSplitTerms)
+    return out.refuse("matmul", "too few terms for split fp32");
   bool needsFew = product->split && !region.facts.proveNonNegative(spare);
-  const Tiling chosen = chooseTiling(*product, region, target);
+  std::vector<RemarkTerm> terms;
+  const Tiling chosen = chooseTiling(*product, region, target, terms);
   auto when = fitsIn32Bits(region, 1 << 20);
   if (needsFew) when.push_back(spare);
   for (int64_t bits : {32, 64}) {
@@ -369,7 +374,7 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
     out.variants.push_back(std::move(variant));
   }
   if (needsFew) scheduleGeneral(region, target, name + "_few", out);
-  return true;
+  return out.take("matmul", std::move(terms));
 }
 
 } // namespace dlc::schedule

@@ -169,7 +169,11 @@ Product productOfConv(graph::ConvOp conv, Value stored) {
 
 } // namespace
 
-std::optional<Product> findProduct(const CanonicalRegion &region) {
+std::optional<Product> findProduct(const CanonicalRegion &region, std::string &why) {
+  auto refuse = [&](const char *reason) {
+    why = reason;
+    return std::nullopt;
+  };
   Operation *hero = nullptr;
   bool fits = true;
   region.function().walk([&](Operation *op) {
@@ -178,14 +182,14 @@ std::optional<Product> findProduct(const CanonicalRegion &region) {
     fits &= !hero;
     hero = op;
   });
-  if (!fits || !hero) return std::nullopt;
+  if (!fits || !hero) return refuse("not one contraction without reductions");
   auto dot = dyn_cast<graph::DotOp>(hero);
   Value stored = region.function().getBody().front().getTerminator()->getOperand(0);
   Product p = dot ? productOfDot(dot) : productOfConv(cast<graph::ConvOp>(hero), stored);
   // Few outputs of a group (depthwise) would leave most of the instruction empty.
   if (auto conv = dyn_cast<graph::ConvOp>(hero))
     if (graph::dimsOf(conv.getFilter())[0].constantValue().value_or(0) < int64_t(8 * conv.getGroups()))
-      return std::nullopt;
+      return refuse("fewer than 8 outputs a group");
   Type element = graph::elementTypeOf(p.lhs);
   bool tf32 = (dot ? dot.getPrecision() : cast<graph::ConvOp>(hero).getPrecision()) == "tf32";
   p.split = element.isF32() && !tf32;
@@ -193,14 +197,18 @@ std::optional<Product> findProduct(const CanonicalRegion &region) {
                              : element.isBF16() ? "bf16"
                              : element.isF32()  ? "tf32"
                                                 : "");
-  if (!p.kind) return std::nullopt;
+  if (!p.kind) return refuse("no tensor cores for this type");
   return p;
 }
 
-std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target) {
-  auto product = findProduct(region);
+std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target,
+                                    std::string &why) {
+  auto product = findProduct(region, why);
   // Three products on tensor cores against one on the FMA units.
-  if (product && product->split && target.tf32TensorTflops < 3 * target.fp32Tflops) return std::nullopt;
+  if (product && product->split && target.tf32TensorTflops < 3 * target.fp32Tflops) {
+    why = "three tf32 products take longer than one in fp32 on this target";
+    return std::nullopt;
+  }
   return product;
 }
 

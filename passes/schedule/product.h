@@ -22,10 +22,11 @@ struct Product {
 };
 
 /// The product at the heart of a region with one dot or convolution, when a row of ir/tile/dot_kinds
-/// multiplies its elements.
-std::optional<Product> findProduct(const CanonicalRegion &region);
+/// multiplies its elements. For other regions `why` says what does not fit.
+std::optional<Product> findProduct(const CanonicalRegion &region, std::string &why);
 /// The same, when the target gains from tensor cores.
-std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target);
+std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetRecord &target,
+                                    std::string &why);
 /// Whether every result can be computed from tiles of the product at coordinates that lead back to it.
 bool canEmitResults(const CanonicalRegion &region, const Product &product);
 

@@ -10,7 +10,11 @@ static Dim productOf(ArrayRef<Dim> dims, ArrayRef<int64_t> which) {
   return result;
 }
 
-std::optional<Rows> matchRows(const CanonicalRegion &region) {
+std::optional<Rows> matchRows(const CanonicalRegion &region, std::string &why) {
+  auto refuse = [&](const char *reason) {
+    why = reason;
+    return std::nullopt;
+  };
   func::FuncOp function = region.function();
   Rows match;
   bool fits = true;
@@ -18,7 +22,8 @@ std::optional<Rows> matchRows(const CanonicalRegion &region) {
     if (isa<graph::DotOp, graph::ConvOp, graph::WindowOp>(op)) fits = false;
     if (auto reduce = dyn_cast<graph::ReduceOp>(op)) match.reductions.push_back(reduce);
   });
-  if (!fits || match.reductions.empty()) return std::nullopt;
+  if (!fits) return refuse("the hero is no reduction");
+  if (match.reductions.empty()) return refuse("no reduction");
   for (graph::ReduceOp op : match.reductions) {
     SmallVector<Dim> dims = graph::dimsOf(op.getOperands()[0]);
     SmallVector<int64_t> outer, inner;
@@ -32,7 +37,7 @@ std::optional<Rows> matchRows(const CanonicalRegion &region) {
       match.rows = rows, match.columns = columns, match.innermost = innermost;
     } else if (!(rows == match.rows) || !(columns == match.columns) || innermost != match.innermost ||
                (!innermost && (dims != match.dims || inner != match.inner))) {
-      return std::nullopt;
+      return refuse("reductions over different rows");
     }
   }
   // A result is one value per row, or one per element.
@@ -40,7 +45,8 @@ std::optional<Rows> matchRows(const CanonicalRegion &region) {
     SmallVector<Dim> dims = graph::dimsOf(value);
     Dim count = graph::elementCount(dims);
     bool full = count == match.rows * match.columns && (match.innermost || dims == match.dims);
-    if (!full && !(count == match.rows)) return std::nullopt;
+    if (!full && !(count == match.rows))
+      return refuse("a result is neither one value a row nor one an element");
   }
   return match;
 }

@@ -76,12 +76,13 @@ private:
 
 bool scheduleRows(const CanonicalRegion &region, const TargetRecord &target, const std::string &name,
                   Scheduled &out) {
-  auto match = matchRows(region);
-  if (!match) return false;
+  std::string why;
+  auto match = matchRows(region, why);
+  if (!match) return out.refuse("rows", why);
   int64_t width = widthFor(region, *match);
   int64_t longest = region.facts.bounds(match->columns).hi;
   auto when32 = fitsIn32Bits(region, 1 << 16);
-  if (addSplitRows(region, *match, target, name, when32, out)) return true;
+  if (addSplitRows(region, *match, target, name, when32, out)) return out.take("rows");
   auto add = [&](int64_t limit, int64_t bits, SmallVector<Dim> when) {
     RowShape shape = shapeFor(*match, limit, width);
     std::string kernel =
@@ -106,7 +107,7 @@ bool scheduleRows(const CanonicalRegion &region, const TargetRecord &target, con
   constexpr size_t mostVariants = 4;
   if (when32.empty() || out.variants.size() + 2 <= mostVariants) add(longest, 32, when32);
   if (!when32.empty()) add(longest, 64, {});
-  return true;
+  return out.take("rows");
 }
 
 } // namespace dlc::schedule

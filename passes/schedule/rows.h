@@ -15,7 +15,8 @@ struct Rows {
   llvm::SmallVector<graph::ReduceOp> reductions; ///< in the order of the program
 };
 
-std::optional<Rows> matchRows(const CanonicalRegion &region);
+/// Nothing for regions of another kind; `why` then says what does not fit.
+std::optional<Rows> matchRows(const CanonicalRegion &region, std::string &why);
 /// Whether a result has one value per row, not one per element.
 bool isPerRow(const Rows &match, mlir::Value result);
 bool hasFullResults(const CanonicalRegion &region, const Rows &match);

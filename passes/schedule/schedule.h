@@ -8,6 +8,7 @@
 
 #include "ir/target/target.h"
 #include "passes/schedule/emitter.h"
+#include "passes/support/remarks.h"
 
 namespace dlc::schedule {
 
@@ -57,10 +58,26 @@ struct Variant {
   std::vector<Launch> launches;
 };
 
+/// What a family said about a region, for remarks.
+struct Decision {
+  std::string family;
+  bool isTaken;
+  std::string reason;            ///< the choice, or why not; lower case, no final period
+  std::vector<RemarkTerm> terms; ///< figures that it rests on
+};
+
 struct Scheduled {
   mlir::OwningOpRef<mlir::ModuleOp> module; ///< tile-level kernels
   std::vector<Variant> variants; ///< in order of preference; the last one serves every size it is asked for
   std::vector<Workspace> workspaces;
+  std::vector<Decision> decisions; ///< in the order in which families were asked
+
+  size_t told = 0; ///< variants that decisions speak of
+
+  /// A family has added variants; the first of them is its choice. Returns true, for `return`.
+  bool take(const std::string &family, std::vector<RemarkTerm> terms = {});
+  /// A family leaves the region to the next one. Returns false.
+  bool refuse(const std::string &family, const std::string &reason);
 };
 
 /// Kernels for a region on a target; `name` starts the kernels' names.

@@ -38,21 +38,31 @@ Tiling Tiling::withFewerRegisters() const {
   return result;
 }
 
-Tiling chooseTiling(const Product &p, const CanonicalRegion &region, const TargetRecord &target) {
+Tiling chooseTiling(const Product &p, const CanonicalRegion &region, const TargetRecord &target,
+                    std::vector<RemarkTerm> &terms) {
   static const Tiling candidates[] = {{128, 128, 32, 4, 2, 2}, {128, 64, 32, 4, 2, 2}, {64, 128, 32, 4, 2, 2},
                                       {64, 64, 32, 4, 2, 2},   {64, 32, 32, 4, 2, 2},  {32, 64, 32, 4, 2, 2},
                                       {32, 32, 32, 4, 2, 2},   {16, 64, 64, 4, 1, 4},  {16, 32, 64, 4, 1, 4}};
   int64_t batch = sampleValue(p.batch, region.facts), m = sampleValue(p.m, region.facts),
           n = sampleValue(p.n, region.facts), k = sampleValue(p.k, region.facts);
   const Tiling *best = nullptr;
-  double bestCost = 0;
+  double bestCost = 0, nextCost = INFINITY;
   for (const Tiling &t : candidates) {
     // Splitting doubles the fragments held in registers.
     if (p.split && t.m * t.n > 64 * 64) continue;
     double cost = costOf(t, p, batch, m, n, k, target);
-    if (best && cost >= bestCost) continue;
+    if (best && cost >= bestCost) {
+      nextCost = std::min(nextCost, cost);
+      continue;
+    }
+    if (best) nextCost = bestCost;
     best = &t, bestCost = cost;
   }
+  for (auto [name, size] : {std::pair("batch", batch), {"m", m}, {"n", n}, {"k", k}})
+    terms.push_back({name, double(size), ""});
+  terms.push_back(
+      {"tiles", double(batch) * (roundUp(m, best->m) / best->m) * (roundUp(n, best->n) / best->n), ""});
+  terms.push_back({"next candidate", nextCost / bestCost, "x"});
   Tiling chosen = *best;
   if (p.kind->elementBits == 32) chosen.k = std::max<int64_t>(16, chosen.k / 2), chosen.stages = 3;
   // Fragments and their rests: half the registers for C leave room for them.

@@ -17,6 +17,8 @@ struct Tiling {
 int64_t sampleValue(const Dim &dim, const DimFacts &facts);
 
 /// The cheapest candidate for a product on a target, with symbols at a middling value of their ranges.
-Tiling chooseTiling(const Product &product, const CanonicalRegion &region, const TargetRecord &target);
+/// `terms` receives what it was chosen by.
+Tiling chooseTiling(const Product &product, const CanonicalRegion &region, const TargetRecord &target,
+                    std::vector<RemarkTerm> &terms);
 
 } // namespace dlc::schedule

@@ -16,13 +16,16 @@ static std::string_view word(Remark::Kind kind) {
     return "changed";
   case Remark::Kind::Disabled:
     return "disabled";
+  case Remark::Kind::Scheduled:
+    return "scheduled";
   }
   return "";
 }
 
 static void printText(llvm::raw_ostream &os, const Remark &remark) {
   os << word(remark.kind) << ": " << remark.subject;
-  if (!remark.object.empty()) os << " into " << remark.object;
+  bool isSchedule = remark.pass == "schedule-regions";
+  if (!remark.object.empty()) os << (isSchedule ? " by " : " into ") << remark.object;
   os << ": ";
   if (!remark.category.empty()) os << remark.category << ": ";
   os << remark.reason;

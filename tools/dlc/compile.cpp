@@ -106,7 +106,7 @@ private:
       return true;
     }
     if (!runGraphPasses(*model, passes, result, diagnostics) ||
-        !compileRegions(*model, request, result, diagnostics))
+        !compileRegions(*model, request, passes, result, diagnostics))
       return false;
     if (request.emit) {
       std::cout << result.text;

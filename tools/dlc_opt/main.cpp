@@ -1,10 +1,13 @@
 // dlc-opt: runs single passes or pipelines on IR text, to study and to test them.
 //
 //   dlc-opt --fuse-regions --target=a100 --remarks=text model.mlir
+//   dlc-opt --graph-pipeline --schedule-regions model.mlir                 its kernels
+//   dlc-opt --graph-pipeline --build-plan model.mlir                       its launches and memory, as JSON
 //   dlc-opt --distribute --expand-scalars --lower-to-llvm kernel.mlir      a tile program, written by hand
 //
 // Weights that the text names have no bytes here: passes see seeded ones of their type. Remarks go to stderr
 // after the run. Flags that are not passes are those of CompileOptions, as in dlc.
+#include "compiler/compile.h"
 #include "ir/graph/graph.h"
 #include "ir/graph/weights.h"
 #include "ir/interp/check_semantics.h"
@@ -13,6 +16,7 @@
 #include "passes/graph/passes.h"
 #include "passes/graph/region_name.h"
 #include "passes/lower/passes.h"
+#include "passes/schedule/passes.h"
 #include "tools/dlc_opt/seeded_weights.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -48,6 +52,9 @@ static cl::opt<bool> check("check-semantics",
 static cl::opt<bool> listRegions("list-regions",
                                  cl::desc("print one line per region to stderr: name, hero, ops, hash"),
                                  cl::cat(category));
+static cl::opt<bool>
+    printPlan("build-plan", cl::desc("print the launch plan of the regions that the passes leave, as JSON"),
+              cl::cat(category));
 
 namespace {
 
@@ -76,6 +83,33 @@ struct ListRegions : mlir::PassWrapper<ListRegions, mlir::OperationPass<mlir::Mo
     });
     llvm::errs() << count << " regions, " << distinct.size() << " distinct\n";
   }
+};
+
+/// The launch plan of a module of regions, as `dlc --emit=plan` prints it.
+struct BuildPlan : mlir::PassWrapper<BuildPlan, mlir::OperationPass<mlir::ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(BuildPlan)
+  BuildPlan(dlc::PassContext &context, std::string &text) : context(context), text(text) {}
+
+  void getDependentDialects(mlir::DialectRegistry &registry) const override {
+    dlc::registerDialects(registry);
+  }
+  void runOnOperation() override {
+    dlc::GraphModule model{getOperation().clone(), std::move(*context.weights)};
+    dlc::CompileRequest request;
+    request.emit = dlc::Level::Plan;
+    request.info.target = context.options.target;
+    request.info.arch = "sm_80";
+    dlc::CompileResult result;
+    dlc::Diagnostics diagnostics("dlc-opt");
+    bool built = dlc::compileRegions(model, request, context, result, diagnostics);
+    *context.weights = std::move(model.weights);
+    llvm::errs() << diagnostics.text();
+    text = result.text;
+    if (!built) signalPassFailure();
+  }
+
+  dlc::PassContext &context;
+  std::string &text;
 };
 
 } // namespace
@@ -115,12 +149,14 @@ int main(int argc, char **argv) {
   dlc::PassContext context;
   context.weights = &weights;
   dlc::graph::registerGraphPasses(context);
+  dlc::schedule::registerSchedulePasses(context);
   dlc::lower::registerLowerPasses();
   auto [input, output] =
       mlir::registerAndParseCLIOptions(argc, argv, "dlc-opt: passes of dlc on IR text", registry);
   if (!readFlags(context)) return 1;
 
   int differences = 0;
+  std::string planText;
   auto config = mlir::MlirOptMainConfig::createFromCLOptions();
   auto passes = config;
   config.setPassPipelineSetupFn([&](mlir::PassManager &manager) {
@@ -128,14 +164,19 @@ int main(int argc, char **argv) {
     if (check) manager.addInstrumentation(dlc::interp::semanticsInstrumentation(&weights, {}, differences));
     if (mlir::failed(passes.setupPassPipeline(manager))) return mlir::failure();
     if (listRegions) manager.addPass(std::make_unique<ListRegions>());
+    if (printPlan) manager.addPass(std::make_unique<BuildPlan>(context, planText));
     return mlir::success();
   });
   std::string error;
   auto source = mlir::openInputFile(input, &error);
   auto sink = source ? mlir::openOutputFile(output, &error) : nullptr;
   if (!sink) return fail(error), 1;
-  bool failed = mlir::failed(mlir::MlirOptMain(sink->os(), std::move(source), registry, config));
-  if (!failed) sink->keep();
+  bool failed = mlir::failed(
+      mlir::MlirOptMain(printPlan ? llvm::nulls() : sink->os(), std::move(source), registry, config));
+  if (!failed) {
+    sink->os() << planText;
+    sink->keep();
+  }
   llvm::errs() << context.remarks.text();
   return failed || differences;
 }

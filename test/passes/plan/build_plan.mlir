@@ -1,6 +1,9 @@
 // RUN: split-file %s %t
 // RUN: dlc %t/chain.mlir --emit=plan --disable=pointwise,prologue,epilogue,reduction | FileCheck %s --check-prefix=CHAIN
 // RUN: dlc %t/ports.mlir --emit=plan | FileCheck %s --check-prefix=PORTS
+// RUN: dlc-opt --graph-pipeline --build-plan %t/ports.mlir | FileCheck %s --check-prefix=PORTS
+// RUN: dlc %t/chain.mlir --emit=regions | dlc-opt --build-plan - | FileCheck %s --check-prefix=REGIONS
+// RUN: not dlc-opt --build-plan %t/chain.mlir 2>&1 | FileCheck %s --check-prefix=NONE
 
 //--- chain.mlir
 // Five regions in a row: values between them live from their writer to their last reader, two places serve all four, and who
@@ -26,6 +29,12 @@ func.func @main(%x: !x {graph.name = "x"}) -> (!x {graph.name = "y"}) {
   %e = math.sqrt %d : !x
   return %e : !x
 }
+
+// From text of the regions: one launch for the whole row. From text of the graph: refused.
+// REGIONS:     {"format": 1,
+// REGIONS:       "name":"k0_{{.*}}"deps":[],"operands":["x"],
+// REGIONS-NOT:   "deps"
+// NONE:        error[E0999]: op outside of a region: math.exp
 
 //--- ports.mlir
 // Unsigned ports say so. An input that is a result is copied by a region. One value under two names has one buffer.
