@@ -61,7 +61,7 @@ def torch_module(torch, name, precision):
 def torch_inputs(torch, name, dims, like):
     import models
     entry = {"name": name, "inputs": models.manifest()[name]["inputs"], "sizes": {"these": dims}}
-    made = models.materialize.make_inputs(entry, "these")
+    made = models.materialize.make_inputs(entry, "these", 0)
     tensors = [torch.from_numpy(made[row["name"]]).to(like.device) for row in entry["inputs"]]
     return [t.to(like.dtype) if t.is_floating_point() else t for t in tensors]
 
