@@ -247,15 +247,13 @@ private:
   }
 
   /// Whether the convolution reads an operand that lies channels-last.
-  bool inputIsMoved(ConvOp conv) {
-    Value value = conv.getInput();
-    while (Operation *op = value.getDefiningOp()) {
-      if (auto transpose = dyn_cast<TransposeOp>(op))
-        return transpose.getPerm() == ArrayRef<int64_t>(channelsFirst(rankOf(value)));
-      if (!isPointwise(op) && !isa<PadOp>(op)) return false;
-      value = op->getOperand(0);
-    }
-    return false;
+  static bool inputIsMoved(ConvOp conv) { return isMoved(conv.getInput()); }
+  static bool isMoved(Value value) {
+    Operation *op = value.getDefiningOp();
+    if (!op) return false;
+    if (auto transpose = dyn_cast<TransposeOp>(op))
+      return transpose.getPerm() == ArrayRef<int64_t>(channelsFirst(rankOf(value)));
+    return (isPointwise(op) || isa<PadOp>(op)) && llvm::any_of(op->getOperands(), isMoved);
   }
 
   RegionOp moveResults(RegionOp region) {

@@ -225,8 +225,12 @@ private:
           Value wraps = arith::CmpIOp::create(b, emitter.location, arith::CmpIPredicate::eq, next,
                                               i32Constant(tiling.stages));
           next = arith::SelectOp::create(b, emitter.location, wraps, i32Constant(0), next);
-          SmallVector<Value> out{blockProduct(lhs, rhs, wait.getStages()[0], wait.getStages()[1], values[0]),
-                                 next};
+          Value sum = blockProduct(lhs, rhs, wait.getStages()[0], wait.getStages()[1], values[0]);
+          // What is computed in registers was loaded before the products and is stored behind them.
+          for (Value pending : {newA, newB})
+            if (auto fill = pending.getDefiningOp<tile::FillOp>())
+              fill->moveBefore(b.getBlock(), b.getInsertionPoint());
+          SmallVector<Value> out{sum, next};
           out.append(values.begin() + 4, values.end());
           out.push_back(newA);
           out.push_back(newB);

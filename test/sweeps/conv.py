@@ -7,7 +7,7 @@ TYPES = ("f32", "f16", "tf32")
 
 def attributes(rng, rank):
     """Attributes and the input's extents that give at least one output position."""
-    kernel = [int(rng.choice((1, 2, 3, 5, 7))) for _ in range(rank)]
+    kernel = [int(rng.choice((1, 1, 2, 3, 5, 7))) for _ in range(rank)]
     stride = [int(rng.choice((1, 1, 2, 3))) for _ in range(rank)]
     dilation = [int(rng.choice((1, 1, 2))) for _ in range(rank)]
     pads = [int(rng.integers(0, k)) for k in kernel + kernel]
@@ -58,10 +58,14 @@ def make(rng, large):
     bias = rng.standard_normal(filters).astype(np.float32) if rng.random() < 0.5 else None
     tail = str(rng.choice(("", "Relu", "residual")))
     between = rng.random() < 0.5
+    gate = rng.standard_normal((batch, channels, *[1] * rank)).astype(np.float32) if rng.random() < 0.25 else None
 
     def build(graph, take):
         at = graph.input(take(x))
-        y = graph.node("Conv", unchanged(graph, at, channels, rank) if between else at, graph.constant(take(w)),
+        at = unchanged(graph, at, channels, rank) if between else at
+        if gate is not None:
+            at = graph.node("Mul", at, graph.input(take(gate)))
+        y = graph.node("Conv", at, graph.constant(take(w)),
                        *([graph.constant(take(bias))] if bias is not None else []), group=groups, **keys)
         if tail == "Relu":
             y = graph.node("Relu", y)
@@ -69,5 +73,5 @@ def make(rng, large):
             y = graph.node("Add", y, y)
         return unchanged(graph, y, filters, rank) if between else y
 
-    return Case(f"conv {what} {tail} {'between others' if between else ''}", build, terms=int(np.prod(w.shape[1:])),
-                rounded=bool(tail) + between, operands=2 + between)
+    return Case(f"conv {what} {tail} {'between others' if between else ''} {'gated' if gate is not None else ''}", build, terms=int(np.prod(w.shape[1:])),
+                rounded=bool(tail) + between + (gate is not None), operands=2 + between)

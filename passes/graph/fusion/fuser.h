@@ -45,6 +45,8 @@ private:
 
   bool takesProducer(int cluster, int node);
   bool isAllowedProducer(int cluster, int node, std::string &why) const;
+  bool isLightPrologue(int cluster, int node) const;
+  ConvOp convOf(const Cluster &cluster) const;
   void addProducer(int cluster, int node);
   Space producerSpace(int cluster, int node) const;
   double evaluations(int cluster, int node) const;

@@ -16,6 +16,10 @@ namespace dlc::graph::fusion {
 constexpr int maxRepeatedWeight =
     24; ///< instructions per element of what is repeated: registers, not time, bound it
 constexpr int maxRepeatedOps = 32;
+/// Instructions per element of an operand that a contraction computes in place of copying it: they stand
+/// between a load and its store to shared memory, for each tile of the other operand again.
+constexpr int maxPrologueWeight = 12;
+constexpr int64_t prologueTile = 64; ///< outputs that share an element of the operand, at least
 
 static StringRef kindOf(Operation *op) { return roleOf(op) == Role::Pointwise ? "pointwise" : "movement"; }
 
@@ -94,13 +98,36 @@ bool Fuser::isAllowedProducer(int cluster, int node, std::string &why) const {
     if (!c.contains(user)) continue;
     bool feedsContraction = c.prologue.count(user) || isa<DotOp, ConvOp>(graph.op(user));
     // Tiles of operands are copied to shared memory as they are; a strided view is all that a copy can
-    // follow.
-    if (feedsContraction && !isa<TransposeOp, ReshapeOp, BroadcastOp, SliceOp>(op))
+    // follow. Little work goes through registers where no window repeats it.
+    if (feedsContraction && !isa<TransposeOp, ReshapeOp, BroadcastOp, SliceOp>(op) &&
+        !isLightPrologue(cluster, node))
       return why = "a contraction's operand is copied, not computed", false;
     if (isa<WindowOp>(graph.op(user)) && roleOf(op) == Role::Indirect)
       return why = "a window reads its operand many times", false;
   }
   return true;
+}
+
+/// Whether the node is pointwise work on the input of a convolution without a window, and little with what is
+/// there.
+bool Fuser::isLightPrologue(int cluster, int node) const {
+  const Cluster &c = graph.clusters[cluster];
+  if (c.hero != "conv" || roleOf(graph.op(node)) != Role::Pointwise) return false;
+  auto conv = convOf(c);
+  int total = weight(graph.op(node));
+  for (int member : c.prologue)
+    if (roleOf(graph.op(member)) == Role::Pointwise) total += weight(graph.op(member));
+  bool hasWindow = llvm::any_of(ArrayRef(dimsOf(conv.getFilter())).drop_front(2),
+                                [](const Dim &size) { return !size.isConstant(1); });
+  // What has fewer elements would be computed for each of the input's.
+  return !hasWindow && conv.getGroups() == 1 && total <= maxPrologueWeight &&
+         elementCount(dimsOf(graph.op(node)->getResult(0))) == elementCount(dimsOf(conv.getInput()));
+}
+
+ConvOp Fuser::convOf(const Cluster &c) const {
+  for (auto [member, space] : c.members)
+    if (auto conv = dyn_cast<ConvOp>(graph.op(member))) return conv;
+  return {};
 }
 
 bool Fuser::takesProducer(int cluster, int node) {
@@ -123,7 +150,10 @@ bool Fuser::takesProducer(int cluster, int node) {
     return isOn("movement", node, cluster);
   double bytes = cost.resultBytes(op);
   double saved = cost.launchUs() + 2 * cost.memoryUs(bytes);
-  double again = evaluations(cluster, node) - cost.elements(op->getResult(0));
+  double elements = cost.elements(op->getResult(0)), again = evaluations(cluster, node) - elements;
+  if (feedsHero && isLightPrologue(cluster, node))
+    again +=
+        elements * double((dimsOf(convOf(c).getFilter())[0].constantValue().value_or(1) - 1) / prologueTile);
   double extra = again > 0 ? cost.arithmeticUs(op, again) : 0;
   if (extra > saved)
     return missed(cluster, node, kind, "computing it again for each use costs more than storing it",

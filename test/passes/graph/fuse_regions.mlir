@@ -111,3 +111,26 @@ func.func @two_maps(%x: tensor<8x8xf32>, %w: tensor<8x8xf32>) -> tensor<8x8xf32>
   %s = arith.addf %d, %t : tensor<8x8xf32>
   return %s : tensor<8x8xf32>
 }
+
+// -----
+
+// A gate per image and channel, as after squeeze and excite, is computed on the input of a convolution without a window. One with
+// a window would compute it for each tap.
+// CHECK-LABEL: func.func @gated
+// CHECK:         graph.region "k0_conv_mul" hero "conv"
+// CHECK:           %[[B:.*]] = graph.broadcast %{{.*}} dims [0, 1]
+// CHECK:           %[[G:.*]] = arith.mulf %{{.*}}, %[[B]]
+// CHECK:           graph.conv %[[G]]
+// CHECK:         graph.region "k1_mul" hero "none"
+// CHECK:         graph.region "k2_conv" hero "conv"
+func.func @gated(%x: tensor<2x16x8x8xf32>, %s: tensor<2x16xf32>, %w: tensor<24x16x1x1xf32>, %v: tensor<24x16x3x3xf32>)
+    -> (tensor<2x24x8x8xf32>, tensor<2x24x8x8xf32>) {
+  %b = graph.broadcast %s dims [0, 1] : tensor<2x16xf32> -> tensor<2x16x8x8xf32>
+  %g = arith.mulf %x, %b : tensor<2x16x8x8xf32>
+  %y = graph.conv %g, %w strides [1, 1] dilations [1, 1] low <0, 0> high <0, 0> groups 1 : tensor<2x16x8x8xf32>, tensor<24x16x1x1xf32> -> tensor<2x24x8x8xf32>
+  %c = graph.broadcast %s dims [0, 1] : tensor<2x16xf32> -> tensor<2x16x8x8xf32>
+  %h = arith.mulf %c, %c : tensor<2x16x8x8xf32>
+  %k = arith.mulf %x, %h : tensor<2x16x8x8xf32>
+  %z = graph.conv %k, %v strides [1, 1] dilations [1, 1] low <1, 1> high <1, 1> groups 1 : tensor<2x16x8x8xf32>, tensor<24x16x3x3xf32> -> tensor<2x24x8x8xf32>
+  return %y, %z : tensor<2x24x8x8xf32>, tensor<2x24x8x8xf32>
+}

@@ -2,6 +2,7 @@
 // RUN: dlc %t/linear.mlir --emit=tile | FileCheck %s --check-prefix=TILE
 // RUN: dlc %t/linear.mlir --emit=plan | FileCheck %s --check-prefix=PLAN
 // RUN: dlc %t/turned.mlir --emit=tile | FileCheck %s --check-prefix=TURNED
+// RUN: dlc %t/gated.mlir --emit=tile | FileCheck %s --check-prefix=GATED
 // RUN: dlc %t/along_m.mlir --emit=tile | FileCheck %s --check-prefix=ALONGM
 // RUN: dlc %t/single.mlir --emit=tile | FileCheck %s --check-prefix=SINGLE
 
@@ -49,6 +50,29 @@ func.func @main(%x: tensor<?x512xf16, #graph.dims<B, 512>>, %w: tensor<512x256xf
   %r = arith.maximumf %s, %zero : !y
   %o = arith.addf %r, %res : !y
   return %o : !y
+}
+
+//--- gated.mlir
+// An operand that is computed is loaded before the products of a step and stored behind them, so that they hide the loads.
+// GATED-LABEL: func.func @k0
+// GATED:         scf.for
+// GATED:           tile.wait
+// GATED:           tile.load %arg0
+// GATED:           arith.mulf
+// GATED:           tile.commit
+// GATED-NOT:       tile.fill
+// GATED:           tile.dot
+// GATED:           tile.fill
+// GATED-NEXT:      scf.yield
+!x = tensor<8x16x16x64xf16>
+!c = tensor<8x64x16x16xf16>
+func.func @main(%x: !x {graph.name = "x"}, %g: tensor<8x64xf16> {graph.name = "g"}, %w: tensor<128x64x1x1xf16> {graph.name = "w"})
+    -> (tensor<8x128x16x16xf16> {graph.name = "y"}) {
+  %t = graph.transpose %x perm [0, 3, 1, 2] : !x -> !c
+  %b = graph.broadcast %g dims [0, 1] : tensor<8x64xf16> -> !c
+  %m = arith.mulf %t, %b : !c
+  %y = graph.conv %m, %w strides [1, 1] dilations [1, 1] low <0, 0> high <0, 0> groups 1 : !c, tensor<128x64x1x1xf16> -> tensor<8x128x16x16xf16>
+  return %y : tensor<8x128x16x16xf16>
 }
 
 //--- turned.mlir
