@@ -225,7 +225,8 @@ Mask exec::checkLocal(Warp &w, const Inst &inst, Mask mask, const uint64_t *offs
     }
     if (!cta.checks) continue;
     uint8_t *state = w.localState + size_t(l) * w.localStride + at;
-    if (access == Access::Read && !allReady(state, bytes))
+    if (access == Access::Read && !(inst.kind == Kind::Ld && (inst.mods & ModOnlyMoved)) &&
+        !allReady(state, bytes))
       addFinding(w, inst, "uninitialised-read", l,
                  "reads " + std::to_string(bytes) + " bytes at local byte " + std::to_string(at) +
                      " that were never written");

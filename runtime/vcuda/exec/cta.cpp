@@ -136,7 +136,7 @@ CtaRun::Outcome CtaRun::advance() {
       uint32_t spins = w.spins;
       if (!w.active) runNext(w);
       w.stop = false;
-        interpret(w);
+      interpret(w);
       if (launch->stopped) return Outcome::Stopped;
       progressed = progressed || w.isDone() || !w.isRunnable() || w.spins == spins;
     }
@@ -177,6 +177,7 @@ std::string CtaRun::describeWaiting() const {
 void exec::arriveAtBarrier(Warp &warp, const Inst &inst, Mask mask) {
   WarpRun &w = full(warp);
   CtaRun &cta = *w.run;
+  if ((inst.mods & ModAligned) && mask != w.live && w.letGo && !gatherMembers(w, inst, w.live)) return;
   ++w.counters.barriers;
   unsigned first = unsigned(__builtin_ctz(mask));
   uint32_t id = reinterpret_cast<const uint32_t *>(w.r + inst.a)[first];

@@ -155,7 +155,8 @@ enum Mod : uint32_t {
   ModAligned = 1 << 12,
   ModInteger = 1 << 13, ///< cvt: round to an integral value
   ModNonCoherent = 1 << 14,
-  ModReturns = 1 << 15, ///< atom: has a destination
+  ModReturns = 1 << 15,   ///< atom: has a destination
+  ModOnlyMoved = 1 << 16, ///< ld of a byte that only goes to other places: may be padding of a structure
   ModKindShift = 16,
 };
 
@@ -239,6 +240,7 @@ struct Warp {
   Mask carry = 0;               ///< condition code register CC.CF
   uint32_t index = 0;           ///< in its CTA
   uint32_t spins = 0;           ///< atomics and volatile accesses, ever
+  bool letGo = false; ///< lanes once left a join without the others: aligned instructions gather them again
   Cta *cta = nullptr;
   uint8_t *local = nullptr; ///< 32 * localStride bytes
   uint8_t *localState = nullptr;

@@ -188,6 +188,26 @@ void exec::exitLanes(Warp &warp, Mask lanes) {
   w.run->completeBarriers();
 }
 
+/// Loops that only spin may wait for lanes which wait for them at a join: these then go on alone. Every split
+/// has its turns before that.
+static void letGoWhenStuck(WarpRun &w) {
+  w.stuckSlices = w.spins != w.lastSpins ? w.stuckSlices + 1 : 0;
+  w.lastSpins = w.spins;
+  if (w.stuckSlices < stuckLimit * (1 + w.splits.size())) return;
+  w.stuckSlices = 0;
+  for (Entry &e : w.entries) {
+    if (!e.used || !e.arrived) continue;
+    Split s;
+    s.pc = e.pc;
+    s.mask = e.arrived;
+    s.entry = e.parent;
+    s.frame = e.frame;
+    e.arrived = 0;
+    w.splits.push_back(s);
+    w.letGo = true;
+  }
+}
+
 void exec::giveWay(Warp &warp) {
   WarpRun &w = full(warp);
   w.budget = sliceLength(w);
@@ -197,37 +217,19 @@ void exec::giveWay(Warp &warp) {
   if (limit && w.blocksGranted > limit)
     w.run->launch->stop(w.run->number, LaunchResult::Timeout, "a warp ran longer than allowed");
   if (w.run->launch->stopped) return;
-  bool others = std::any_of(w.splits.begin(), w.splits.end(),
-                            [](const Split &s) { return s.state == Split::Runnable; });
-  if (others) {
-    Split s;
-    s.pc = w.pc;
-    s.mask = w.active;
-    s.entry = w.entry;
-    s.frame = w.frame;
-    w.splits.push_back(s);
-    w.active = 0;
-    w.stop = false;
-    runNext(w);
-    w.stop = true;
-    return;
-  }
-  // A loop that only spins may wait for lanes which wait for it at a join: these then go on alone.
-  w.stuckSlices = w.spins - w.lastSpins > 0 ? w.stuckSlices + 1 : 0;
-  w.lastSpins = w.spins;
-  if (w.stuckSlices < stuckLimit) return;
-  w.stuckSlices = 0;
-  for (size_t i = 0; i < w.entries.size(); ++i) {
-    Entry &e = w.entries[i];
-    if (!e.used || !e.arrived) continue;
-    Split s;
-    s.pc = e.pc;
-    s.mask = e.arrived;
-    s.entry = e.parent;
-    s.frame = e.frame;
-    e.arrived = 0;
-    w.splits.push_back(s);
-  }
+  letGoWhenStuck(w);
+  auto runnable = [](const Split &s) { return s.state == Split::Runnable; };
+  if (std::none_of(w.splits.begin(), w.splits.end(), runnable)) return;
+  Split s;
+  s.pc = w.pc;
+  s.mask = w.active;
+  s.entry = w.entry;
+  s.frame = w.frame;
+  w.splits.push_back(s);
+  w.active = 0;
+  w.stop = false;
+  runNext(w);
+  w.stop = true;
 }
 
 /// Lanes of two splits go on together: under the innermost entry that both have. They will not come to the

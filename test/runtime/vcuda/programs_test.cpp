@@ -1,40 +1,16 @@
-// CUDA programs compiled by nvcc, optimised and not, under three schedules: right results and no finding.
-#include "test/runtime/vcuda/device.h"
+// basic.cu and matmul.cu.
+#include "test/runtime/vcuda/programs.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <random>
 
 using namespace dlc::vcuda;
 using namespace dlc::vcuda::test;
 
 namespace {
 
-struct Variant {
-  const char *optimisation;
-  Schedule schedule;
-};
-
-class Programs : public testing::TestWithParam<Variant> {
-protected:
-  void SetUp() override { device.options.schedule = GetParam().schedule; }
-  ModuleInstance load(const std::string &name) {
-    return device.load(readProgram(name + "." + GetParam().optimisation + ".ptx"));
-  }
-  std::vector<float> floats(size_t n) {
-    std::vector<float> v(n);
-    for (float &f : v) f = std::uniform_real_distribution<float>(-1, 1)(generator);
-    return v;
-  }
-  std::vector<unsigned> numbers(size_t n, unsigned from, unsigned to) {
-    std::vector<unsigned> v(n);
-    for (unsigned &u : v) u = std::uniform_int_distribution<unsigned>(from, to)(generator);
-    return v;
-  }
-  Device device;
-  std::mt19937 generator{7};
-};
+using Programs = test::Program;
 
 TEST_P(Programs, Add) {
   auto m = load("basic");
@@ -263,18 +239,6 @@ TEST_P(Programs, MatmulWithTensorCores) {
   }
 }
 
-std::string variantName(const testing::TestParamInfo<Variant> &info) {
-  static const char *const schedules[] = {"Forward", "Reverse", "Random"};
-  return std::string(info.param.optimisation) + schedules[info.param.schedule.kind] +
-         (info.param.schedule.seed ? std::to_string(info.param.schedule.seed) : "");
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    All, Programs,
-    testing::Values(Variant{"o3", {Schedule::Forward, 0}}, Variant{"o3", {Schedule::Reverse, 0}},
-                    Variant{"o3", {Schedule::Random, 1}}, Variant{"o3", {Schedule::Random, 2}},
-                    Variant{"o0", {Schedule::Forward, 0}}, Variant{"o0", {Schedule::Reverse, 0}},
-                    Variant{"o0", {Schedule::Random, 1}}),
-    variantName);
+DLC_PROGRAM_VARIANTS(Programs);
 
 } // namespace

@@ -144,6 +144,16 @@ DLC_INLINE void setPredicate(Warp &w, u32 offset, Mask lanes, Mask value) {
   p = (p & ~lanes) | (value & lanes);
 }
 
+/// .aligned: all lanes of the warp are here, or it is reported. False: the lanes were put aside until the
+/// others come.
+DLC_INLINE bool requireAligned(Warp &w, const Inst &i, Mask m) {
+  if (m == AllLanes) return true;
+  if (w.letGo && m != w.live && !gatherMembers(w, i, w.live)) return false;
+  reportLanes(w, i, "divergent-aligned", AllLanes & ~m,
+              "lanes are missing at an instruction that all lanes must execute together");
+  return true;
+}
+
 /// Bytes of a register that holds the type; 0 for predicates.
 constexpr unsigned typeBytesOf(Type t) {
   switch (t) {

@@ -7,12 +7,6 @@
 namespace dlc::vcuda::exec::DLC_CORE {
 namespace {
 
-DLC_INLINE void requireAligned(Warp &w, const Inst &i, Mask m) {
-  if (m != w.live || w.live != AllLanes)
-    reportLanes(w, i, "divergent-aligned", AllLanes & ~m,
-                "lanes are missing at an instruction that all lanes must execute together");
-}
-
 /// One element as the accumulator's type.
 struct HalfElement {
   using Raw = u16;
@@ -152,7 +146,7 @@ DLC_INLINE void multiply(Warp &w, const u32 *aPool, const u32 *bPool, f32 (*sums
 template <class Element, unsigned K> void mmaFloat(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
   if (!m) return;
-  requireAligned(w, i, m);
+  if (!requireAligned(w, i, m)) return;
   constexpr unsigned aRegs = 2 * K / tileWidth<Element>, bRegs = K / tileWidth<Element>;
   const u32 *pool = w.cta->operands + i.aux, *c = pool + 4 + aRegs + bRegs;
   alignas(64) f32 sums[2][64];
@@ -165,7 +159,7 @@ template <class Element, unsigned K> void mmaFloat(Warp &w, const Inst &i) {
 template <unsigned K> void mmaHalf(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
   if (!m) return;
-  requireAligned(w, i, m);
+  if (!requireAligned(w, i, m)) return;
   constexpr unsigned aRegs = K / 4, bRegs = K / 8;
   const u32 *pool = w.cta->operands + i.aux;
   alignas(64) f32 sums[2][64];
@@ -184,7 +178,7 @@ template <unsigned K> void mmaHalf(Warp &w, const Inst &i) {
 template <class A, class B, unsigned K> void mmaInteger(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
   if (!m) return;
-  requireAligned(w, i, m);
+  if (!requireAligned(w, i, m)) return;
   constexpr unsigned aRegs = K / 8, bRegs = K / 16;
   const u32 *pool = w.cta->operands + i.aux;
   bool saturating = i.mods & ModSat;
@@ -209,7 +203,7 @@ template <class A, class B, unsigned K> void mmaInteger(Warp &w, const Inst &i) 
 void mmaDouble(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
   if (!m) return;
-  requireAligned(w, i, m);
+  if (!requireAligned(w, i, m)) return;
   const u32 *pool = w.cta->operands + i.aux;
   const f64 *a = slot<f64>(w, pool[2]), *b = slot<f64>(w, pool[3]);
   f64 sums[64];

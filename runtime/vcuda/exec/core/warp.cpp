@@ -170,13 +170,6 @@ void warpSync(Warp &w, const Inst &i) {
 // Matrices
 //===----------------------------------------------------------------------===//
 
-/// .aligned: all lanes of the warp that have not exited are here.
-DLC_INLINE void requireAligned(Warp &w, const Inst &i, Mask m) {
-  if (m != w.live || w.live != AllLanes)
-    reportLanes(w, i, "divergent-aligned", AllLanes & ~m,
-                "lanes are missing at an instruction that all lanes must execute together");
-}
-
 DLC_INLINE u32 sharedOffset(const Inst &i, Warp &w, unsigned lane) {
   u64 address =
       (i.width2 == 8 ? slot<u64>(w, i.a)[lane] : u64(u32(slot<u32>(w, i.a)[lane] + u32(u64(i.imm)))));
@@ -205,7 +198,7 @@ template <bool Store> DLC_INLINE Mask matrixRows(Warp &w, const Inst &i, unsigne
 template <bool Trans> void ldMatrix(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
   if (!m) return;
-  requireAligned(w, i, m);
+  if (!requireAligned(w, i, m)) return;
   u32 rows[32];
   Mask good = matrixRows<false>(w, i, i.count, rows);
   const u32 *pool = w.cta->operands + i.aux;
@@ -240,7 +233,7 @@ template <bool Trans> void ldMatrix(Warp &w, const Inst &i) {
 template <bool Trans> void stMatrix(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
   if (!m) return;
-  requireAligned(w, i, m);
+  if (!requireAligned(w, i, m)) return;
   u32 rows[32];
   Mask good = matrixRows<true>(w, i, i.count, rows);
   const u32 *pool = w.cta->operands + i.aux;
@@ -263,7 +256,7 @@ template <bool Trans> void stMatrix(Warp &w, const Inst &i) {
 void movMatrix(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
   if (!m) return;
-  requireAligned(w, i, m);
+  if (!requireAligned(w, i, m)) return;
   alignas(64) u16 tile[64], turned[64];
   memcpy(tile, slot<u32>(w, i.a), 128);
   for (unsigned r = 0; r < 8; ++r) {
