@@ -12,6 +12,7 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import sys
@@ -152,7 +153,7 @@ def main():
     args = p.parse_args()
     for name in names() if args.list else args.names:
         try:
-            print(name if args.list else get(name).path)
+            print(name if args.list else os.path.relpath(get(name).path))
         except Missing as e:
             sys.exit(f"{name}: {e}")
 
