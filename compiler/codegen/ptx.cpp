@@ -9,6 +9,7 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
@@ -23,6 +24,11 @@ static const llvm::Target *nvptxTarget(std::string &error) {
     LLVMInitializeNVPTXTarget();
     LLVMInitializeNVPTXTargetMC();
     LLVMInitializeNVPTXAsmPrinter();
+    // Accesses have the width that the lowering proved, so LLVM neither takes vectors apart nor makes new
+    // ones: those fill gaps, and seven elements became a load of eight, past the end of the caller's memory.
+    auto &options = llvm::cl::getRegisteredOptions();
+    for (llvm::StringRef name : {"disable-vector-combine", "disable-nvptx-load-store-vectorizer"})
+      if (auto at = options.find(name); at != options.end()) at->second->addOccurrence(0, name, "true");
   });
   return llvm::TargetRegistry::lookupTarget(llvm::Triple("nvptx64-nvidia-cuda"), error);
 }

@@ -71,6 +71,9 @@ public:
   /// guards are zero.
   mlir::Value copy(mlir::Value value, const Coords &coords, const Space &space, mlir::Value buffer,
                    mlir::Value stage);
+  /// The place in memory, in elements, of a value's element at coordinates over i0 and i1, when movement
+  /// leads to one operand, or pointwise work does to a first one of full extent.
+  std::optional<Dim> offsetOf(mlir::Value value, const Coords &coords) const;
   /// By how many elements of memory a value's element moves with i0 and with i1, when movement leads to one
   /// operand.
   std::optional<std::pair<Dim, Dim>> stridesOf(mlir::Value value, const Coords &coords) const;

@@ -86,10 +86,11 @@ struct GemvSplit {
 class GemvKernel {
 public:
   GemvKernel(const CanonicalRegion &region, const Sides &sides, const GemvShape &shape,
-             const GemvSplit &split, ModuleOp module, const std::string &name, ArrayRef<unsigned> workspaces)
+             const GemvSplit &split, ModuleOp module, const std::string &name, int64_t bits,
+             ArrayRef<unsigned> workspaces)
       : region(region), sides(sides), shape(shape), split(split),
-        kernel(region, module, name, GemvShape::warps, 32, workspaces), emitter(kernel.emitter), b(kernel.b),
-        isSplit(!split.parts.isConstant(1)) {}
+        kernel(region, module, name, GemvShape::warps, bits, workspaces), emitter(kernel.emitter),
+        b(kernel.b), isSplit(!split.parts.isConstant(1)) {}
 
   Launch build() {
     placeTile();
@@ -268,18 +269,34 @@ private:
   Dim tile, part, tileN, batch;
 };
 
-/// Whether the large operand is contiguous along k rather than along its rows.
-bool runsAlongK(const CanonicalRegion &region, const Sides &sides, ModuleOp module) {
+/// How the large operand lies in memory.
+struct Order {
+  bool alongK;   // contiguous along k rather than along its rows
+  int64_t width; // neighbours that one access of up to 16 bytes can always take
+};
+
+Order orderOf(const CanonicalRegion &region, const Sides &sides, ModuleOp module) {
   // In a kernel that is thrown away: emitters know where operands lie.
   OwningOpRef<ModuleOp> scratch = ModuleOp::create(module.getLoc());
-  KernelBuilder kernel(region, *scratch, "strides", 1, 32);
-  kernel.emitter.facts.declareIndex("i0", sides.many());
-  kernel.emitter.facts.declareIndex("i1", sides.p.k);
+  KernelBuilder kernel(region, *scratch, "order", 1, 64);
+  DimFacts &facts = kernel.emitter.facts;
+  facts.declareIndex("batch", sides.p.batch);
+  facts.declareIndex("i0", sides.many());
+  facts.declareIndex("i1", sides.p.k);
   SmallVector<Dim> guards;
-  auto at = sides.largeAt(Dim(0), Dim::symbol("i0"), Dim::symbol("i1"), guards);
-  if (auto strides = kernel.emitter.stridesOf(sides.large(), at)) return !strides->first.isConstant(1);
-  // Computed from several operands: as its own dims lie.
-  return !at.empty() && !at.back().uses("i0");
+  auto at = sides.largeAt(Dim::symbol("batch"), Dim::symbol("i0"), Dim::symbol("i1"), guards);
+  auto strides = kernel.emitter.stridesOf(sides.large(), at);
+  // What is computed from several operands is taken as its own dims lie.
+  bool alongK = strides ? !strides->first.isConstant(1) : !at.empty() && !at.back().uses("i0");
+  const Dim &run = alongK ? sides.p.k : sides.many();
+  int64_t bytes = graph::elementTypeOf(sides.large()).getIntOrFloatBitWidth() / 8, width = 16 / bytes;
+  for (; width > 1; width /= 2) {
+    if (facts.divisor(run) % width) continue;
+    facts.declareIndex(alongK ? "i1" : "i0", run, width);
+    auto offset = kernel.emitter.offsetOf(sides.large(), at);
+    if (!offset || facts.divisor(facts.simplify(*offset)) % width == 0) break;
+  }
+  return {alongK, width};
 }
 
 int64_t powerOfTwoBelow(int64_t value, int64_t most) {
@@ -288,23 +305,26 @@ int64_t powerOfTwoBelow(int64_t value, int64_t most) {
   return power;
 }
 
-GemvShape shapeFor(const CanonicalRegion &region, const Sides &sides, int64_t few, bool alongK,
+GemvShape shapeFor(const CanonicalRegion &region, const Sides &sides, int64_t few, const Order &order,
                    const TargetRecord &target) {
-  int64_t bytes = graph::elementTypeOf(sides.large()).getIntOrFloatBitWidth() / 8;
+  int64_t bytes = graph::elementTypeOf(sides.large()).getIntOrFloatBitWidth() / 8, widest = 16 / bytes;
   int64_t n = sampleValue(sides.many(), region.facts), k = sampleValue(sides.p.k, region.facts),
           batch = sampleValue(sides.p.batch, region.facts);
-  GemvShape shape{alongK, few, 16 / bytes, 32, 1};
+  GemvShape shape{order.alongK, few, order.width, 32, 1};
   auto tiles = [&] { return batch * ((n + shape.tileN() - 1) / shape.tileN()); };
-  if (alongK) {
-    shape.lanesK = powerOfTwoBelow((k + shape.width - 1) / shape.width, 32);
+  auto lanesFor = [&](int64_t extent, int64_t most) {
+    return powerOfTwoBelow((extent + shape.width - 1) / shape.width, most);
+  };
+  if (shape.alongK) {
+    shape.lanesK = lanesFor(k, 32);
     // Rows share what is read of the small operand, while two CTAs an SM are left.
-    while (shape.regsN < 4 && shape.regsN * few < 4 && tiles() >= 4 * target.sms) shape.regsN *= 2;
+    while (shape.regsN * few < 4 && tiles() >= 4 * target.sms) shape.regsN *= 2;
   } else {
     // 128 bytes of a row are a cache line.
-    shape.lanesK = 32 / powerOfTwoBelow((n + shape.width - 1) / shape.width, 8);
+    shape.lanesK = 32 / lanesFor(n, std::min<int64_t>(32, 128 / (bytes * shape.width)));
   }
   // Registers hold either accumulators or what is under way.
-  int64_t underWay = few <= 2 ? 8 : few <= 4 ? 4 : 2;
+  int64_t underWay = (few <= 2 ? 8 : few <= 4 ? 4 : 2) * std::min<int64_t>(4, widest / shape.width);
   while (shape.regsN * shape.unroll < underWay && 2 * shape.blockK() <= k) shape.unroll *= 2;
   // Parts of at least two blocks: a launch's end and the counters cost about a microsecond.
   int64_t most = (k + shape.blockK() - 1) / shape.blockK() / 2;
@@ -314,7 +334,7 @@ GemvShape shapeFor(const CanonicalRegion &region, const Sides &sides, int64_t fe
 }
 
 void addVariant(const CanonicalRegion &region, const Sides &sides, const GemvShape &shape,
-                const std::string &name, ArrayRef<Dim> when, Scheduled &out) {
+                const std::string &name, int64_t bits, ArrayRef<Dim> when, Scheduled &out) {
   GemvSplit split;
   split.tiles = region.facts.simplify(sides.p.batch * ceilDiv(sides.many(), Dim(shape.tileN())));
   split.blocks = region.facts.simplify(ceilDiv(sides.p.k, Dim(shape.blockK())));
@@ -336,8 +356,10 @@ void addVariant(const CanonicalRegion &region, const Sides &sides, const GemvSha
   variant.schedule = std::string("gemv rows=") + std::to_string(shape.few) +
                      " tile=" + std::to_string(shape.tileN()) + "x" + std::to_string(shape.blockK()) +
                      " warps=" + std::to_string(GemvShape::warps) + " along=" + (shape.alongK ? "k" : "n") +
-                     " split=" + std::to_string(shape.parts) + " index=i32";
-  variant.launches.push_back(GemvKernel(region, sides, shape, split, *out.module, name, workspaces).build());
+                     " width=" + std::to_string(shape.width) + " split=" + std::to_string(shape.parts) +
+                     " index=i" + std::to_string(bits);
+  variant.launches.push_back(
+      GemvKernel(region, sides, shape, split, *out.module, name, bits, workspaces).build());
   out.variants.push_back(std::move(variant));
 }
 
@@ -355,21 +377,26 @@ bool scheduleGemv(const CanonicalRegion &region, const TargetRecord &target, con
   Sides sides{*product, fewIsM};
   DimRange range = fewIsM ? m : n;
   if (range.lo > mostFew) return out.refuse("gemv", "many rows and columns");
-  SmallVector<Dim> when = fitsIn32Bits(region, 1 << 20);
-  if (range.hi > mostFew) {
+  SmallVector<Dim> when32 = fitsIn32Bits(region, 1 << 20), when = when32;
+  bool always = range.hi <= mostFew;
+  if (!always) {
     // Sizes that grow with the few rows are small with them.
     for (const std::string &symbol : sides.few().symbols())
       if (sides.many().uses(symbol) || sides.p.k.uses(symbol))
         return out.refuse("gemv", "where rows are few, the other sizes are small, too");
+    // Short sums of fp32 make two variants of those behind this one.
+    if (product->split && !when32.empty() && region.facts.bounds(product->k).lo < 32)
+      return out.refuse("gemv", "short sums of fp32 need the variants");
     when.push_back(Dim(mostFew) - sides.few());
   }
-  for (const Dim &condition : when)
-    if (region.facts.bounds(condition).hi < 0) return out.refuse("gemv", "sizes past 32-bit coordinates");
+  bool fits = llvm::all_of(when, [&](const Dim &room) { return region.facts.bounds(room).hi >= 0; });
+  if (!fits && !always) return out.refuse("gemv", "sizes past 32-bit coordinates");
   int64_t few = std::min(range.hi, mostFew);
-  GemvShape shape = shapeFor(region, sides, few, runsAlongK(region, sides, *out.module), target);
-  addVariant(region, sides, shape, when.empty() ? name : name + "_gemv", when, out);
+  GemvShape shape = shapeFor(region, sides, few, orderOf(region, sides, *out.module), target);
+  if (fits) addVariant(region, sides, shape, always ? name : name + "_gemv", 32, when, out);
+  if (always && !when.empty()) addVariant(region, sides, shape, name + "_i64", 64, {}, out);
   out.take("gemv");
-  return when.empty();
+  return always;
 }
 
 } // namespace dlc::schedule

@@ -10,6 +10,9 @@
 //
 // Operands that are plain memory under movement (transposed, sliced, padded, reshaped) are copied
 // asynchronously through their access maps; others are computed in registers and stored.
+//
+// Where tiles are fewer than SMs and k is long, several CTAs share a tile: each takes a part of the blocks
+// and leaves its sums in workspace; the last to arrive adds the parts in their order and emits the results.
 #include "passes/schedule/families.h"
 #include "passes/schedule/tiling.h"
 
@@ -19,21 +22,30 @@ namespace dlc::schedule {
 
 namespace {
 
+/// The workspaces of CTAs that share a tile.
+struct SplitMemory {
+  unsigned sums, counters;
+};
+
 class MatmulKernel {
 public:
   MatmulKernel(const CanonicalRegion &region, Product p, const Tiling &tiling, ModuleOp module,
-               const std::string &name, int64_t bits)
-      : p(p), tiling(tiling),
+               const std::string &name, int64_t bits, std::optional<SplitMemory> memory = {})
+      : p(p), tiling(tiling), division(divide(p, tiling, region.facts)), memory(memory),
         grid{tiling.warpsM, tiling.warpsN, tiling.m / tiling.warpsM, tiling.n / tiling.warpsN},
-        kernel(region, module, name, tiling.warps(), bits), emitter(kernel.emitter), b(kernel.b),
-        region(region) {}
+        kernel(region, module, name, tiling.warps(), bits,
+               memory ? SmallVector<unsigned>{memory->sums, memory->counters} : SmallVector<unsigned>{}),
+        emitter(kernel.emitter), b(kernel.b), region(region) {}
 
   Launch build() {
     placeTile();
     Value acc = mainLoop();
-    emitResults(acc);
+    if (memory)
+      emitter.when(leave(acc), [&] { emitResults(gather()); });
+    else
+      emitResults(acc);
     kernel.finish();
-    kernel.launch.grid = {p.batch * tilesM * tilesN, Dim(1), Dim(1)};
+    kernel.launch.grid = {division.tiles() * division.parts, Dim(1), Dim(1)};
     kernel.launch.sharedBytes = Dim(sharedBytes);
     return std::move(kernel.launch);
   }
@@ -50,9 +62,18 @@ private:
 
   // The CTA's tile: n fastest, so that neighbours share A.
   void placeTile() {
-    tilesM = ceilDiv(p.m, Dim(tiling.m)), tilesN = ceilDiv(p.n, Dim(tiling.n));
+    const Dim &tilesM = division.tilesM, &tilesN = division.tilesN;
     Dim id = kernel.programId(0);
     bool oneBatch = p.batch.isConstant(1);
+    if (memory) {
+      emitter.facts.declareIndex(id.symbolName(), division.tiles() * division.parts);
+      part = scalar(floorDiv(id, division.tiles()), division.parts);
+      firstBlock = part * division.perPart;
+      // One past the part's last block.
+      Dim end = min(firstBlock + division.perPart, division.blocks);
+      endBlock = scalar(end, division.blocks + 1);
+      id = tileAt = scalar(mod(id, division.tiles()), division.tiles());
+    }
     tileN = emitter.facts.simplify(mod(id, tilesN));
     Dim rest = floorDiv(id, tilesN);
     tileM = emitter.facts.simplify(oneBatch ? rest : mod(rest, tilesM));
@@ -108,6 +129,7 @@ private:
     Dim row = tileRow + Dim::symbol(rowName), k = kt * tiling.k + Dim::symbol(kName);
     Space space{Layout::blocked({side.type.getRows(), side.type.getColumns()}, 1, tiling.warps()), {}};
     SmallVector<Dim> guards{p.k - 1 - k};
+    if (memory) guards.push_back(endBlock - 1 - kt); // the rest is another CTA's
     // Rows past the end reach no result that is stored. Where a whole piece of memory belongs to one row, the
     // last row stands in for them, and the loop needs no condition.
     Dim isRow = emitter.facts.simplify(limit - 1 - row);
@@ -204,13 +226,14 @@ private:
         arith::ConstantOp::create(b, emitter.location, DenseElementsAttr::get(accType, b.getF32FloatAttr(0)));
     SmallVector<Value> carried{acc, i32Constant(tiling.stages - 1)};
     for (int64_t s = 0; s + 1 < tiling.stages; ++s) {
-      carried.push_back(copy(lhs, Dim(s), i32Constant(s)));
-      carried.push_back(copy(rhs, Dim(s), i32Constant(s)));
+      carried.push_back(copy(lhs, firstBlock + s, i32Constant(s)));
+      carried.push_back(copy(rhs, firstBlock + s, i32Constant(s)));
       tile::CommitOp::create(b, emitter.location);
     }
     auto results = emitter.loop(
-        ceilDiv(p.k, Dim(tiling.k)), carried,
-        [&](Dim kt, ValueRange values) {
+        memory ? endBlock - firstBlock : division.blocks, carried,
+        [&](Dim block, ValueRange values) {
+          Dim kt = firstBlock + block;
           // values: C, the stage to write, then the pending stages, oldest first.
           auto wait =
               tile::WaitOp::create(b, emitter.location,
@@ -245,6 +268,36 @@ private:
           tile::StageType::get(b.getContext(), cast<tile::PendingType>(pending.getType()).getBuffer()));
     tile::WaitOp::create(b, emitter.location, types, left, b.getI64IntegerAttr(0));
     return results[0];
+  }
+
+  // The sums of parts: [tile][part][m][n].
+  Memory sumsMemory() {
+    Dim size(tiling.m * tiling.n);
+    return {kernel.workspace(memory->sums), {division.parts * size, size, Dim(tiling.n), Dim(1)}};
+  }
+  Emitter::Coords sumsAt(const Dim &part) {
+    emitter.facts.declareIndex("i0", Dim(tiling.m));
+    emitter.facts.declareIndex("i1", Dim(tiling.n));
+    return {tileAt, part, Dim::symbol("i0"), Dim::symbol("i1")};
+  }
+
+  // Leaves this part's sums; true in the last CTA of the tile.
+  Value leave(Value acc) {
+    emitter.store(acc, sumsMemory(), sumsAt(part), {tile::layoutOf(acc), {}});
+    return tile::ArriveOp::create(b, emitter.location, kernel.workspace(memory->counters),
+                                  emitter.evaluate(tileAt), emitter.evaluate(division.parts));
+  }
+
+  Value gather() {
+    Space space{tile::fragmentC(grid), {}};
+    TypedAttr zero = b.getF32FloatAttr(0);
+    return emitter.loop(
+        division.parts, ValueRange{emitter.splat(zero, space)},
+        [&](Dim other, ValueRange acc) {
+          Value sums = emitter.load(sumsMemory(), b.getF32Type(), sumsAt(other), space, zero);
+          return SmallVector<Value>{arith::AddFOp::create(b, emitter.location, acc[0], sums)};
+        },
+        Emitter::Unrolling::Never)[0];
   }
 
   /// Whether the results' memory runs along m.
@@ -334,12 +387,16 @@ private:
 
   Product p;
   Tiling tiling;
+  Division division;
+  std::optional<SplitMemory> memory; // of CTAs that share a tile
   tile::WarpGrid grid;
   KernelBuilder kernel;
   Emitter &emitter;
   OpBuilder &b;
   const CanonicalRegion &region;
-  Dim tilesM, tilesN, tileM, tileN, batchAt;
+  Dim tileM, tileN, batchAt;
+  Dim tileAt, part, firstBlock = Dim(0),
+                    endBlock; // where CTAs share a tile: which, and this one's blocks of k
   int64_t sharedBytes = 0;
 };
 
@@ -359,24 +416,41 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
     return out.refuse("matmul", "too few terms for split fp32");
   bool needsFew = product->split && !region.facts.proveNonNegative(spare);
   std::vector<RemarkTerm> terms;
-  const Tiling chosen = chooseTiling(*product, region, target, terms);
-  auto when = fitsIn32Bits(region, 1 << 20);
-  if (needsFew) when.push_back(spare);
-  for (int64_t bits : {32, 64}) {
-    if (bits == 64 && fitsIn32Bits(region, 1 << 20).empty()) break;
+  auto when32 = fitsIn32Bits(region, 1 << 20);
+  auto add = [&](const Tiling &tiling, int64_t bits, SmallVector<Dim> when, const std::string &suffix,
+                 std::optional<SplitMemory> memory = {}) {
+    if (needsFew) when.push_back(spare);
     Variant variant;
-    if (bits == 32) variant.when = when;
-    if (bits == 64 && needsFew) variant.when = {spare};
-    Tiling tiling = bits == 64 ? chosen.withFewerRegisters() : chosen;
+    variant.when = std::move(when);
     variant.schedule = std::string("matmul kind=") + product->kind->name + (product->split ? " split" : "") +
                        " tile=" + std::to_string(tiling.m) + "x" + std::to_string(tiling.n) + "x" +
                        std::to_string(tiling.k) + " stages=" + std::to_string(tiling.stages) +
                        " warps=" + std::to_string(tiling.warpsM) + "x" + std::to_string(tiling.warpsN) +
-                       " index=i" + std::to_string(bits);
-    std::string kernel = name + (bits == 64 ? "_i64" : "");
-    variant.launches.push_back(MatmulKernel(region, *product, tiling, *out.module, kernel, bits).build());
+                       (memory ? " split=" + std::to_string(tiling.parts) : "") + " index=i" +
+                       std::to_string(bits);
+    variant.launches.push_back(
+        MatmulKernel(region, *product, tiling, *out.module, name + suffix, bits, memory).build());
     out.variants.push_back(std::move(variant));
+  };
+  Tiling tiling = chooseTiling(*product, region, target, /*maySplit=*/!needsFew, &terms);
+  bool served32 = false;
+  if (tiling.parts > 1) {
+    // For as many tiles as the choice was made for: more fill the device by themselves.
+    Division division = divide(*product, tiling, region.facts);
+    Dim tiles = min(division.tiles(), Dim(target.sms)), room = Dim(target.sms) - division.tiles();
+    SplitMemory memory{unsigned(out.workspaces.size()), unsigned(out.workspaces.size() + 1)};
+    out.workspaces.push_back(
+        {region.facts.simplify(tiles * division.parts * (tiling.m * tiling.n * 4)), /*zeroed=*/false});
+    out.workspaces.push_back({region.facts.simplify(tiles * 4), /*zeroed=*/true});
+    SmallVector<Dim> when = when32;
+    served32 = region.facts.proveNonNegative(room);
+    if (!served32) when.push_back(room);
+    add(tiling, 32, when, "_split", memory);
+    if (when.empty()) return out.take("matmul", std::move(terms));
+    tiling = chooseTiling(*product, region, target, /*maySplit=*/false);
   }
+  if (!served32) add(tiling, 32, when32, "");
+  if (!when32.empty()) add(tiling.withFewerRegisters(), 64, {}, "_i64");
   if (needsFew) scheduleGeneral(region, target, name + "_few", out);
   return out.take("matmul", std::move(terms));
 }

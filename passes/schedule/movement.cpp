@@ -122,21 +122,26 @@ std::optional<Emitter::Element> Emitter::resolve(Value value, Coords coords, Sma
   return Element{value, coords, guards};
 }
 
-std::optional<std::pair<Dim, Dim>> Emitter::stridesOf(Value value, const Coords &coords) const {
+std::optional<Dim> Emitter::offsetOf(Value value, const Coords &coords) const {
   // Through what is computed, the first operand of full extent decides: it is what dominates the traffic.
   if (Operation *op = value.getDefiningOp(); op && graph::isPointwise(op)) {
     for (Value operand : op->getOperands())
       if (isa<RankedTensorType>(operand.getType()))
-        if (auto strides = stridesOf(operand, coords))
-          if (!strides->first.isConstant(0) && !strides->second.isConstant(0)) return strides;
+        if (auto offset = offsetOf(operand, coords))
+          if (offset->uses("i0") && offset->uses("i1")) return offset;
     return std::nullopt;
   }
   auto element = resolve(value, coords, {});
   if (!element) return std::nullopt;
-  Dim offset = flatten(element->coords, sources.find(element->argument)->second.strides);
+  return flatten(element->coords, sources.find(element->argument)->second.strides);
+}
+
+std::optional<std::pair<Dim, Dim>> Emitter::stridesOf(Value value, const Coords &coords) const {
+  auto offset = offsetOf(value, coords);
+  if (!offset) return std::nullopt;
   auto step = [&](const char *name) {
     Dim symbol = Dim::symbol(name);
-    return facts.simplify(offset.substitute({{name, symbol + 1}}) - offset);
+    return facts.simplify(offset->substitute({{name, symbol + 1}}) - *offset);
   };
   return std::pair{step("i0"), step("i1")};
 }

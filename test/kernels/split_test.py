@@ -2,6 +2,7 @@
 """Kernels in which several CTAs share a piece of work and the last one finishes it: every order of the CTAs gives the same
 bits, the counters are left at zero, and contexts do not meet.
 """
+import re
 import threading
 import unittest
 
@@ -65,7 +66,7 @@ class Split(base.Kernels):
         rng = self.rng
         for batch, length in sizes:
             v = {"x": (batch, 1536), "w": (1536, 200), "bias": (200,), "wt": (200, 1536), "q": (batch, 4, 1, 64),
-                 "k": (batch, 4, length, 64), "v": (1, length), "t": (length, 33), "c": (7, 1536)}
+                 "k": (batch, 4, length, 64), "v": (1, length), "t": (length, 33), "c": (7, 1536), "o": (1, 7), "ot": (7, 150)}
             v = {key: draw(rng, shape, dtype) for key, shape in v.items()}
             where = f"{name} {batch} x {length}"
             got, w = self.same_under_all_schedules(module, v, where), {key: wide(value) for key, value in v.items()}
@@ -82,13 +83,14 @@ class Split(base.Kernels):
             self.near(f"heads {where}", got["heads"], s @ w["k"], terms=np.abs(s) @ size["k"], **steps)
             self.near(f"long {where}", got["long"], w["v"] @ w["t"], terms=size["v"] @ size["t"], **steps)
             self.near(f"columns {where}", got["columns"], w["wt"] @ w["c"].T, terms=size["wt"] @ size["c"].T, **steps)
+            self.near(f"odd {where}", got["odd"], w["o"] @ w["ot"], terms=size["o"] @ size["ot"], **steps)
         return module
 
     def test_gemv_f16(self):
         # 9 rows are a matrix product again.
         module = self.gemv("f16", F16, ((1, 1), (8, 33), (3, 5000), (9, 16)))
         stdout, _, _ = run("dlc", "inspect", module.artifact)
-        for part in ("gemv rows=8", "along=n split=", "along=k split=", "matmul kind=f16"):
+        for part in ("gemv rows=8", "along=n width=8", "along=k width=8", "split=4", "matmul kind=f16"):
             self.assertIn(part, stdout)
 
     def test_gemv_bf16(self):
@@ -96,6 +98,36 @@ class Split(base.Kernels):
 
     def test_gemv_f32(self):
         self.gemv("f32", base.F32, ((1, 5), (7, 130)))
+
+    def split_k(self, name, dtype, sizes):
+        module = Module(self.folder, "split_k", {"f16": name} if name != "f16" else None)
+        stdout, _, _ = run("dlc", "inspect", module.artifact)
+        # Every product has a variant for few tiles.
+        self.assertEqual(len(re.findall(r"matmul kind=.* split=\d", stdout)), 4, stdout)
+        rng = self.rng
+        for batch, length in sizes:
+            v = {"x": (batch, 3000), "w": (3000, 72), "wt": (72, 3000), "bias": (72,), "res": (batch, 72),
+                 "a": (2, batch, length), "c": (2, length, 40), "i": (1, 256, 7, 7), "f": (64, 256, 3, 3)}
+            v = {key: draw(rng, shape, dtype) for key, shape in v.items()}
+            where = f"{name} {batch} x {length}"
+            got, w = self.same_under_all_schedules(module, v, where), {key: wide(value) for key, value in v.items()}
+            size = {key: np.abs(value) for key, value in w.items()}
+            steps = dict(units=2, dtype=dtype)
+            unit = base.UNIT[np.dtype(dtype).name] * 2.0 ** 20
+            d = w["x"] @ w["w"]
+            self.near(f"linear {where}", got["linear"], np.maximum(d + w["bias"], 0) + w["res"], **steps,
+                      terms=size["x"] @ size["w"] + unit * (2 * np.abs(d) + 2 * size["bias"] + size["res"]))
+            self.near(f"turned {where}", got["turned"], w["wt"] @ w["x"].T, terms=size["wt"] @ size["x"].T, **steps)
+            self.near(f"batched {where}", got["batched"], w["a"] @ w["c"], terms=size["a"] @ size["c"], **steps)
+            ref, terms = (self.conv(part(v["i"].astype(np.float32)), part(v["f"].astype(np.float32)), (2, 2), (1, 1), (0, 0), 1)
+                          for part in (wide, lambda x: np.abs(wide(x))))
+            self.near(f"conv {where}", got["conv"], ref, terms=terms, **steps)
+
+    def test_split_k_f16(self):
+        self.split_k("f16", F16, ((9, 2048), (33, 3001)))
+
+    def test_split_k_f32(self):
+        self.split_k("f32", base.F32, ((16, 2500),))
 
     def test_again_and_from_two_contexts(self):
         module = Module(self.folder, "split_rows")

@@ -3,6 +3,7 @@
 // RUN: dlc %t/along_k.mlir --emit=ptx | FileCheck %s --check-prefix=PTX
 // RUN: dlc %t/along_n.mlir --emit=tile | FileCheck %s --check-prefix=N
 // RUN: dlc %t/along_n.mlir --emit=plan | FileCheck %s --check-prefix=PLAN
+// RUN: dlc %t/odd.mlir --emit=ptx | FileCheck %s --check-prefix=ODD
 // RUN: dlc %t/symbolic.mlir --emit=plan | FileCheck %s --check-prefix=SYMBOLIC
 
 //--- along_k.mlir
@@ -46,10 +47,19 @@ func.func @main(%x: tensor<1x4096xf16>, %w: tensor<2000x4096xf16>, %bias: tensor
 // N:           tile.store %{{.*}}, %arg2
 // N:         }
 // PLAN:      "memory": {"arena":8192,"zeroed":256}
-// PLAN:      "schedule":"gemv rows=1 tile=64x128 warps=4 along=n split=16 index=i32","launches":[{{.*}}"grid":[32,1,1]
+// PLAN:      "schedule":"gemv rows=1 tile=64x128 warps=4 along=n width=8 split=16 index=i32","launches":[{{.*}}"grid":[32,1,1]
 func.func @main(%x: tensor<1x4096xf16>, %w: tensor<4096x128xf16>) -> tensor<1x128xf16> {
   %d = graph.dot %x, %w batch [] x [] contract [1] x [0] : tensor<1x4096xf16>, tensor<4096x128xf16> -> tensor<1x128xf16>
   return %d : tensor<1x128xf16>
+}
+
+//--- odd.mlir
+// Rows of seven elements lie anywhere: one element a thread, and nothing past their end.
+// ODD:       ld.global.nc.b16
+// ODD-NOT:   ld.global.nc.v
+func.func @main(%x: tensor<1x7xf16>, %w: tensor<5x7xf16>) -> tensor<1x5xf16> {
+  %d = graph.dot %x, %w batch [] x [] contract [1] x [1] : tensor<1x7xf16>, tensor<5x7xf16> -> tensor<1x5xf16>
+  return %d : tensor<1x5xf16>
 }
 
 //--- symbolic.mlir
