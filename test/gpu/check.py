@@ -10,7 +10,7 @@ virtual GPU makes of the same artifact within twice these. A model that differs 
 --kernels. Then benchmarks, if PyTorch is installed (tools/bench/torch_bench.py). Everything goes into one JSON file with device,
 date and commit. Exit status: 0 all right, 1 something could not be done, 2 a number differs.
 
-Needs Python 3.8 and nothing else; models with seeded weights take numpy.
+Needs Python 3.9 and nothing else; models with seeded weights take numpy.
 """
 import argparse
 import datetime

@@ -114,7 +114,7 @@ def lines():
     other = FOLDER / "other place" / "lines.ptx"
     other.parent.mkdir()
     shutil.copy(MODEL, other.parent)
-    subprocess.run([program("dlc"), "model.onnx", "-o", "lines.ptx", "-g"], cwd=other.parent, check=True, capture_output=True)
+    subprocess.run([program("dlc"), "model.onnx", "-o", "lines.ptx", "-g", "-j1"], cwd=other.parent, check=True, capture_output=True)
     assert other.read_text() == ptx and other.with_suffix(".ptx.mlir").read_text().splitlines() == text
     assert str(FOLDER) not in ptx and str(FOLDER) not in "\n".join(text)
     return debug, ptx, text
