@@ -119,7 +119,8 @@ def benchmarks(args):
     script = ROOT / "tools" / "bench" / "torch_bench.py"
     report = WORK / "gpu" / "bench.json"
     report.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run([sys.executable, "-B", str(script), "--device", args.device, "--json", str(report), *args.bench_args],
+    more = args.bench_args or (["--models", "minilm"] if args.quick else [])
+    done = subprocess.run([sys.executable, "-B", str(script), "--device", args.device, "--json", str(report), *more],
                           stdin=subprocess.DEVNULL)
     return json.loads(report.read_text()) if done.returncode == 0 else {"error": f"exit status {done.returncode}"}
 
