@@ -80,7 +80,7 @@ private:
       llvm::for_each(units, one);
     std::vector<std::string> texts;
     for (auto &unit : units) {
-      if (!unit.error.empty()) return fail(Code::E0999, unit.error);
+      if (!unit.error.empty()) return fail(Code::E0999, unit.kind.name + ": " + unit.error);
       texts.push_back(std::move(unit.ptx));
       result.text += unit.text;
     }

@@ -7,7 +7,7 @@
 
 Per model, as it is and in fp16: outputs against the interpreter in fp64 within the bounds of the tests, and against what the
 virtual GPU makes of the same artifact within twice these. A model that differs is run kernel by kernel, others only with
---kernels. Then benchmarks, if PyTorch is installed (tools/bench/torch_bench.py). Everything goes into one JSON file with device,
+--kernels. Then benchmarks of single kernels and whole models, beside PyTorch's if it is installed (tools/bench). Everything goes into one JSON file with device,
 date and commit. Exit status: 0 all right, 1 something could not be done, 2 a number differs.
 
 Needs Python 3.9 and nothing else; models with seeded weights take numpy.
@@ -114,15 +114,13 @@ def check_model(name, rows, args, results):
         results["models"].append(model.row)
 
 
-def benchmarks(args):
-    """What torch_bench.py measured, or why it did not."""
-    script = ROOT / "tools" / "bench" / "torch_bench.py"
-    report = WORK / "gpu" / "bench.json"
+def benchmark(script, args, more):
+    """What a script of tools/bench measured, or why it did not."""
+    report = WORK / "gpu" / f"{script}.json"
     report.parent.mkdir(parents=True, exist_ok=True)
-    more = args.bench_args or (["--models", "minilm"] if args.quick else [])
-    done = subprocess.run([sys.executable, "-B", str(script), "--device", args.device, "--json", str(report), *more],
-                          stdin=subprocess.DEVNULL)
-    return json.loads(report.read_text()) if done.returncode == 0 else {"error": f"exit status {done.returncode}"}
+    done = subprocess.run([sys.executable, "-B", str(ROOT / "tools" / "bench" / script), "--device", args.device, "--json", str(report),
+                           *more], stdin=subprocess.DEVNULL)
+    return json.loads(report.read_text()) if done.returncode == 0 else {"error": f"{script}: exit status {done.returncode}"}
 
 
 def commit(rows):
@@ -146,11 +144,10 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--device", default="cuda", choices=["cuda", "vcuda"])
     p.add_argument("--models", nargs="+", metavar="NAME", help="default: all")
-    p.add_argument("--quick", action="store_true", help="trained models only")
+    p.add_argument("--quick", action="store_true", help="trained models and the shortest benchmarks only")
     p.add_argument("--precision", nargs="+", default=PRECISIONS, choices=PRECISIONS)
     p.add_argument("--kernels", action="store_true", help="compare kernel by kernel where outputs agree, too")
     p.add_argument("--no-bench", action="store_true", help="measure nothing")
-    p.add_argument("--bench-args", nargs=argparse.REMAINDER, default=[], help="the rest goes to tools/bench/torch_bench.py")
     p.add_argument("--results", type=pathlib.Path, help="JSON file to write (default: results/DEVICE-DATE.json here)")
     args = p.parse_args()
     rows = cases.packed()
@@ -161,9 +158,10 @@ def main():
     for name in names:
         check_model(name, rows, args, results)
     if not args.no_bench:
-        results["bench"] = benchmarks(args)
+        results["ops"] = benchmark("op_bench.py", args, ["--only", "softmax 8"] if args.quick else [])
+        results["bench"] = benchmark("torch_bench.py", args, ["--models", "minilm"] if args.quick else [])
     differs = [r for r in results["models"] if not r["ok"] and "error" not in r]
-    failed = [r for r in results["models"] if "error" in r] or not results["models"] or "error" in results.get("bench", {})
+    failed = [r for r in (*results["models"], results.get("ops", {}), results.get("bench", {})) if "error" in r] or not results["models"]
     device = next((r["device"] for r in results["models"] if "device" in r), args.device)
     results["device"] = device
     name = "".join(c if c.isalnum() else "-" for c in device).strip("-")

@@ -33,4 +33,20 @@ with tempfile.TemporaryDirectory() as folder:
     assert (row["model"], row["precision"], row["size"], row["dims"]) == ("mobilenetv2", "fp16", "default", {"batch": 1}), row
     assert row["dlc_ms"] > 0 and not told["left_out"], told
     assert bool(row["torch"]) == bool(told["torch"]), told
+    run("op_bench.py", "--device=vcuda", "--only", "softmax 8", "--rounds=1", "--json", report)
+    rows = json.loads(report.read_text())["rows"]
+    assert [(r["op"], r["precision"], r["unit"]) for r in rows] == [("row softmax 8x1024", p, "GB/s") for p in ("fp16", "fp32")], rows
+    assert all(r["dlc"] > 0 for r in rows), rows
+
+# Every op is something that dlc compiles.
+sys.path.insert(0, str(BENCH))
+import op_bench  # noqa: E402
+from programs import run as run_program  # noqa: E402
+
+with tempfile.TemporaryDirectory() as folder:
+    graph = pathlib.Path(folder) / "op.mlir"
+    for op in op_bench.OPS:
+        for precision in op_bench.BYTES:
+            graph.write_text(op.graph_in(precision))
+            run_program("dlc", graph, "--emit=plan")
 print("ok")
