@@ -85,6 +85,8 @@ Dim KernelBuilder::programId(int64_t axis) {
   return symbol;
 }
 
+void KernelBuilder::preferRegisters() { function->setAttr("tile.prefers_registers", b.getUnitAttr()); }
+
 void KernelBuilder::finish() { func::ReturnOp::create(b, emitter.location); }
 
 SmallVector<Dim> fitsIn32Bits(const CanonicalRegion &region, int64_t tileElements) {

@@ -6,9 +6,9 @@
 // RUN: dlc %s --emit=ptx | FileCheck %s --check-prefix=PTX
 // RUN: dlc %S/Inputs/wide.mlir --emit=ptx | FileCheck %s --check-prefix=WIDE
 
-// Pointers do not overlap and are aligned; attributes of the tile level are gone.
+// Pointers do not overlap and are aligned; attributes of the tile level are gone, and what they asked for is said.
 // CHECK:      llvm.func @scale(%arg0: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias}, %arg1: !llvm.ptr<1> {llvm.align = 16 : i64, llvm.noalias}, %arg2: i32)
-// CHECK-SAME:   attributes {nvvm.kernel, nvvm.reqntid = array<i32: 64>}
+// CHECK-SAME:   attributes {nvvm.kernel, nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 64>}
 // CHECK-NOT:  tile.
 // CHECK:      nvvm.read.ptx.sreg.tid.x
 // CHECK:      llvm.cond_br
