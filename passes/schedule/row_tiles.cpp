@@ -106,10 +106,10 @@ static int64_t powerOfTwoAtLeast(int64_t value) {
 // Few threads for short rows (several rows a CTA), up to 256 for long ones.
 RowShape shapeFor(const Rows &match, int64_t limit, int64_t width) {
   if (!match.innermost) return {4, 32 * width, 16, width, false, true};
-  int64_t columns = powerOfTwoAtLeast(std::max<int64_t>(limit, 32));
   constexpr int64_t largest = 8192; // 32 registers of a row in each of 256 threads
-  bool whole = columns <= largest;
-  if (!whole) columns = 4096;
+  bool whole = limit <= largest;
+  // The limit of a row over several symbolic dims is near that of 64 bits.
+  int64_t columns = whole ? powerOfTwoAtLeast(std::max<int64_t>(limit, 32)) : 4096;
   int64_t warps = columns > 2048 ? 8 : 4,
           perRow = columns <= 256 ? std::max<int64_t>(8, columns / 8) : warps * 32;
   perRow = std::min<int64_t>(perRow, columns <= 256 ? 32 : warps * 32);

@@ -3,6 +3,7 @@
 
     pieces.py                     # all
     pieces.py swin_window t5_bias --precision fp16
+    pieces.py --wide              # the kernels with 64-bit indices, which no size of these would choose
 
 Each is compiled once with its dims as ranges and run on the virtual GPU at every size, against onnxruntime and the interpreter
 in fp64, with the bounds of whole models (support/measure.py). Models of 16 bits are held to the fp16 bound.
@@ -17,6 +18,7 @@ import language  # noqa: E402
 import ml_dtypes  # noqa: E402
 import numpy as np  # noqa: E402
 import onnx  # noqa: E402
+import plan as plans  # noqa: E402
 import sound  # noqa: E402
 import vision  # noqa: E402
 from measure import fp16_checks, fp32_checks, reference_checks, same_outputs, worst  # noqa: E402
@@ -54,6 +56,18 @@ def dim_ranges(ranges):
     return [f"--dim={name}={r[0]}..{r[1]}" + (f":{r[2]}" if len(r) > 2 else "") for name, r in ranges.items()]
 
 
+def widened(ranges):
+    """No upper limits."""
+    return {name: (r[0], (2 ** 31 - 1) // r[-1] * r[-1], r[2]) if len(r) > 2 else (r[0], 2 ** 31 - 1) for name, r in ranges.items()}
+
+
+def keep_wide(plan):
+    """Leaves the variants with 64-bit indices only, where there are any."""
+    for op in plan["ops"]:
+        wide = [v for v in op.get("variants", []) if v["schedule"].endswith("index=i64")]
+        op["variants"] = wide or op.get("variants", [])
+
+
 def load(path):
     """bfloat16 comes back as two bytes without a meaning."""
     with np.load(path) as kept:
@@ -84,10 +98,13 @@ class Piece:
         # bfloat16 models are rounded after every op as they are; fp16's rounding would be too fine for them.
         return fp16_checks(ours, ref64, self.interpreted(inputs, "f32" if self.is_bfloat else "f16-rounded"))
 
-    def run(self, precision):
+    def run(self, precision, is_wide):
         """Compile once, run every size. Returns what is wrong, as lines."""
-        artifact, wrong = self.folder / f"{precision}.ptx", []
-        seconds = compile_model(self.path, artifact, precision, extra=dim_ranges(self.ranges))
+        artifact, wrong = self.folder / f"{precision}{'.wide' * is_wide}.ptx", []
+        ranges = widened(self.ranges) if is_wide else self.ranges
+        seconds = compile_model(self.path, artifact, precision, extra=dim_ranges(ranges))
+        if is_wide:
+            plans.rewrite(artifact, keep_wide)
         session, worst_checks = Session(artifact), []
         oracle = None if self.is_bfloat else Oracle(self.path) # onnxruntime has few kernels for bfloat16
         for dims in self.sizes:
@@ -107,13 +124,14 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("names", nargs="*", metavar="NAME", choices=[*PIECES, []], help="default: all")
     p.add_argument("--precision", nargs="+", default=["as-is", "fp16"], choices=["as-is", "fp16"])
+    p.add_argument("--wide", action="store_true", help="kernels with 64-bit indices")
     args = p.parse_args()
     wrong = []
     for name in args.names or PIECES:
         try:
             piece = Piece(name)
             for precision in args.precision if not piece.is_narrow else ["as-is"]:
-                wrong += piece.run(precision)
+                wrong += piece.run(precision, args.wide)
         except (Broken, ValueError) as e:
             wrong.append(f"{name}: {e}")
             print(wrong[-1], flush=True)

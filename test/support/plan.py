@@ -1,4 +1,5 @@
 """Reading the launch plan at the end of an artifact (format: runtime/README.md), apart from the runtime's own reader."""
+import hashlib
 import json
 import math
 import re
@@ -18,6 +19,18 @@ def read(artifact):
     begin = max(i for i, line in enumerate(lines) if re.match(r"//!dlc-plan \d+ begin$", line))
     end = next(i for i in range(begin, len(lines)) if re.match(r"//!dlc-plan \d+ end sha256:", lines[i]))
     return json.loads("\n".join(line[2:] for line in lines[begin + 1:end])), lines[end].split("sha256:")[1]
+
+
+def rewrite(artifact, change):
+    """Lets `change` edit the plan of an artifact in place; the hash is made right again."""
+    plan = read(artifact)[0]
+    change(plan)
+    text = artifact.read_bytes()
+    begin = max(m.start() for m in re.finditer(rb"^//!dlc-plan \d+ begin$", text, re.M))
+    first = text[begin:text.index(b"\n", begin) + 1]
+    text = text[:begin] + first + b"//" + json.dumps(plan).encode() + b"\n"
+    end = first.replace(b" begin\n", b" end sha256:") + hashlib.sha256(text).hexdigest().encode()
+    artifact.write_bytes(text + end + b"\n")
 
 
 def evaluate(expression, names):

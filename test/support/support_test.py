@@ -1,4 +1,7 @@
 """The harness' own parts: the plan reader on the runtime's fixture, and the bounds."""
+import hashlib
+import pathlib
+import tempfile
 import unittest
 
 import numpy as np
@@ -14,6 +17,16 @@ class Plan(unittest.TestCase):
     def test_hash_and_symbols(self):
         self.assertRegex(self.hash, r"^[0-9a-f]{64}$")
         self.assertEqual(plans.symbols_of(self.plan, {"x": np.zeros((8, 8))}), {"batch": 8})
+
+    def test_rewritten_with_its_hash(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder) / "copy.ptx"
+            copy.write_bytes((ROOT / "test/runtime/fixtures/example.ptx").read_bytes())
+            plans.rewrite(copy, lambda plan: plan["target"].update(sms=7))
+            plan, digest = plans.read(copy)
+            self.assertEqual(plan, {**self.plan, "target": {**self.plan["target"], "sms": 7}})
+            text = copy.read_bytes()
+            self.assertEqual(digest, hashlib.sha256(text[:text.rindex(b"//!dlc-plan")]).hexdigest())
 
     def test_variant_is_the_first_that_holds(self):
         for batch, kernel in ((8, "k0_mul_add_wide"), (7, "k0_mul_add")):

@@ -2,6 +2,7 @@
 // RUN: dlc %t/softmax.mlir --emit=tile | FileCheck %s --check-prefix=TILE
 // RUN: dlc %t/softmax.mlir --emit=plan | FileCheck %s --check-prefix=PLAN
 // RUN: dlc %t/middle.mlir --emit=tile | FileCheck %s --check-prefix=MIDDLE
+// RUN: dlc %t/area.mlir --emit=plan | FileCheck %s --check-prefix=AREA
 
 //--- softmax.mlir
 // Rows that fit are read once: the tile serves both reductions and the result.
@@ -70,4 +71,19 @@ func.func @main(%x: tensor<8x50x128xf32>) -> tensor<8x128xf32> {
     graph.yield %0 : f32
   }
   return %s : tensor<8x128xf32>
+}
+
+//--- area.mlir
+// Rows over several dims without limits: the longest is as long as 64 bits can say.
+// AREA: "schedule":"rows tile=1x4096 warps=8 width=4 chunked index=i64"
+graph.symbol "N" min 1 max 2147483647 multiple 1 origins ["x dim 0"]
+graph.symbol "H" min 1 max 2147483647 multiple 1 origins ["x dim 1"]
+graph.symbol "W" min 1 max 2147483647 multiple 1 origins ["x dim 2"]
+func.func @main(%x: tensor<?x?x?x8xf32, #graph.dims<N, H, W, 8>>) -> tensor<?xf32, #graph.dims<N>> {
+  %s = graph.reduce %x init [0.0 : f32] dims [1, 2, 3] : tensor<?x?x?x8xf32, #graph.dims<N, H, W, 8>> -> tensor<?xf32, #graph.dims<N>> combiner {
+  ^bb0(%p: f32, %q: f32):
+    %0 = arith.addf %p, %q : f32
+    graph.yield %0 : f32
+  }
+  return %s : tensor<?xf32, #graph.dims<N>>
 }
