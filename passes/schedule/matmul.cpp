@@ -31,8 +31,9 @@ class MatmulKernel {
 public:
   MatmulKernel(const CanonicalRegion &region, Product p, const Tiling &tiling, ModuleOp module,
                const std::string &name, int64_t bits, std::optional<SplitMemory> memory = {})
-      : p(p), tiling(tiling), division(divide(p, tiling, region.facts)), memory(memory),
-        grid{tiling.warpsM, tiling.warpsN, tiling.m / tiling.warpsM, tiling.n / tiling.warpsN},
+      : p(p), tiling(tiling), division(divide(p, tiling, region.facts)),
+        memory(memory), grid{tiling.warpsM, tiling.warpsN, tiling.m / tiling.warpsM,
+                             tiling.n / tiling.warpsN},
         kernel(region, module, name, tiling.warps(), bits,
                memory ? SmallVector<unsigned>{memory->sums, memory->counters} : SmallVector<unsigned>{}),
         emitter(kernel.emitter), b(kernel.b), region(region) {}
@@ -419,44 +420,44 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
   if (product->split && region.facts.bounds(product->k).hi < fewestSplitTerms)
     return out.refuse("matmul", "too few terms for split fp32");
   bool needsFew = product->split && !region.facts.proveNonNegative(spare);
-  std::vector<RemarkTerm> terms;
-  auto when32 = fitsIn32Bits(region, 1 << 20);
+  auto fits = fitsIn32Bits(region, 1 << 20);
   auto add = [&](const Tiling &tiling, int64_t bits, SmallVector<Dim> when, const std::string &suffix,
                  std::optional<SplitMemory> memory = {}) {
     if (needsFew) when.push_back(spare);
     Variant variant;
     variant.when = std::move(when);
-    variant.schedule = std::string("matmul kind=") + product->kind->name + (product->split ? " split" : "") +
-                       " tile=" + std::to_string(tiling.m) + "x" + std::to_string(tiling.n) + "x" +
-                       std::to_string(tiling.k) + " stages=" + std::to_string(tiling.stages) +
-                       " warps=" + std::to_string(tiling.warpsM) + "x" + std::to_string(tiling.warpsN) +
-                       (memory ? " split=" + std::to_string(tiling.parts) : "") + " index=i" +
-                       std::to_string(bits);
-    variant.launches.push_back(
-        MatmulKernel(region, *product, tiling, *out.module, name + suffix, bits, memory).build());
+    variant.schedule = std::string("matmul kind=") + product->kind->name +
+                       (product->split ? " split " : " ") + tiling.str() + " index=i" + std::to_string(bits);
+    MatmulKernel kernel(region, *product, tiling, *out.module, name + suffix, bits, memory);
+    variant.launches.push_back(kernel.build());
     out.variants.push_back(std::move(variant));
   };
-  Tiling tiling = chooseTiling(*product, region, target, /*maySplit=*/!needsFew, &terms);
-  bool served32 = false;
-  if (tiling.parts > 1) {
+  TileChoice choice = chooseTiling(*product, region, target, /*maySplit=*/!needsFew);
+  bool served = false; // every size that 32 bits serve
+  if (choice.small && choice.small->parts > 1) {
     // For as many tiles as the choice was made for: more fill the device by themselves.
-    Division division = divide(*product, tiling, region.facts);
+    Division division = divide(*product, *choice.small, region.facts);
     Dim tiles = min(division.tiles(), Dim(target.sms)), room = Dim(target.sms) - division.tiles();
     SplitMemory memory{unsigned(out.workspaces.size()), unsigned(out.workspaces.size() + 1)};
-    out.workspaces.push_back(
-        {region.facts.simplify(tiles * division.parts * (tiling.m * tiling.n * 4)), /*zeroed=*/false});
+    int64_t bytes = choice.small->m * choice.small->n * 4;
+    out.workspaces.push_back({region.facts.simplify(tiles * division.parts * bytes), /*zeroed=*/false});
     out.workspaces.push_back({region.facts.simplify(tiles * 4), /*zeroed=*/true});
-    SmallVector<Dim> when = when32;
-    served32 = region.facts.proveNonNegative(room);
-    if (!served32) when.push_back(room);
-    add(tiling, 32, when, "_split", memory);
-    if (when.empty()) return out.take("matmul", std::move(terms));
-    tiling = chooseTiling(*product, region, target, /*maySplit=*/false);
+    SmallVector<Dim> when = fits;
+    served = region.facts.proveNonNegative(room);
+    if (!served) when.push_back(room);
+    add(*choice.small, 32, when, "_split", memory);
+    if (!served) add(choice.large, 32, fits, "");
+  } else if (choice.small) {
+    SmallVector<Dim> when = fits;
+    when.push_back(choice.fills);
+    add(choice.large, 32, when, "");
+    add(*choice.small, 32, fits, "_small");
+  } else {
+    add(choice.large, 32, fits, "");
   }
-  if (!served32) add(tiling, 32, when32, "");
-  if (!when32.empty()) add(tiling.withFewerRegisters(), 64, {}, "_i64");
+  if (!fits.empty()) add(choice.large.withFewerRegisters(), 64, {}, "_i64");
   if (needsFew) scheduleGeneral(region, target, name + "_few", out);
-  return out.take("matmul", std::move(terms));
+  return out.take("matmul", termsOf(served ? *choice.small : choice.large, *product, region.facts, target));
 }
 
 } // namespace dlc::schedule

@@ -1,4 +1,19 @@
+// The choice of a tile, by a model of where a product's time goes. Per CTA and block of k:
+//
+//   mma      multiply-adds of the padded tile at an SM's rate of tensor operations
+//   shared   fragments that each warp reads, (rows + columns of its tile) * k, and the block's own bytes once
+//   as
+//            they are copied in, at 128 bytes a clock
+//
+// An SM gets ceil(ctas / SMs) CTAs and needs for them the larger of the two, summed. It also cannot be faster
+// than the chain of CTAs that stand one after the other in each of the places it has (registers and shared
+// memory limit them): a block is a barrier, a read of fragments, and the instructions that depend on one
+// another, and a CTA begins by waiting for memory and ends by storing its results. The whole grid cannot be
+// faster than L2 delivers what all CTAs copy, or DRAM what the product reads and writes once. Padding to
+// whole tiles is in all of them; waves are in the ceil.
 #include "passes/schedule/tiling.h"
+
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 
@@ -8,56 +23,114 @@ namespace {
 
 int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
-/// What a target does in a clock of one SM.
-struct Rates {
-  double multiplies; // multiply-adds of the product's elements
-  double bytes;      // to and from L2
-  double microsecond;
+// Clocks, measured by others on Ampere and Hopper: from a block's barrier to its first instruction, between
+// dependent instructions, and from a CTA's start to its first block.
+constexpr double blockLatency = 120, mmaLatency = 35, startLatency = 1200;
+// One variant of each region runs on every device with tensor cores: 99 KB of shared memory.
+constexpr int64_t portableShared = 99 * 1024;
+// The share of a kind's peak rate that real kernels reach.
+constexpr double mmaEfficiency = 0.85;
+
+/// Sizes of a product.
+struct Sizes {
+  double batch, m, n, k;
 };
 
-Rates ratesOf(const Product &p, const TargetRecord &target) {
-  double clocks = double(target.sms) * target.clockMhz * 1e6;
-  double tflops = p.kind->elementBits == 32 ? target.tf32TensorTflops : target.fp16TensorTflops;
-  return {std::max(1.0, tflops * 1e12 / 2 / clocks / (p.split ? 3 : 1)), target.l2Gbps * 1e9 / clocks,
-          double(target.clockMhz)};
+double tensorTflops(const Product &p, const TargetRecord &target) {
+  double rate = p.kind->elementBits == 16 ? target.fp16TensorTflops : target.tf32TensorTflops;
+  return p.split ? rate / 3 : rate;
 }
 
-// Modelled time of a tiling in clocks, for the sizes the facts allow (symbols at a middling value).
-double costOf(const Tiling &t, const Product &p, int64_t batch, int64_t m, int64_t n, int64_t k,
-              const TargetRecord &target) {
-  Rates rates = ratesOf(p, target);
-  double ctas = double(t.parts) * batch * (roundUp(m, t.m) / t.m) * (roundUp(n, t.n) / t.n);
-  // Small tiles reuse less of what they read: their inner loop is bound by shared memory, or, where nothing
-  // else is on the SM, by the latency of a block.
-  double efficiency = std::min(1.0, 0.35 + 0.65 * double(t.m * t.n) / (128.0 * 128.0));
-  double perSm = std::max(1.0, 8.0 / double(t.warps())),
-         resident = std::min(perSm, std::max(1.0, ctas / target.sms));
-  double waves = std::ceil(ctas / (target.sms * resident));
-  double perK = double(t.m * t.n) / rates.multiplies / efficiency, blockLatency = 200;
-  double blocks = double(roundUp(roundUp(k, t.k) / t.k, t.parts)) / double(t.parts);
-  double cta = blocks * std::max(double(t.k) * perK, blockLatency / resident) + 64.0 * perK;
-  // Parts are written and read once each, and the last CTA waits for an atomic and its reads.
-  if (t.parts > 1) cta += double((1 + t.parts) * t.m * t.n * 4) / rates.bytes + 2 * rates.microsecond;
-  return waves * cta * resident;
+int64_t registersOf(const Tiling &t, bool split) {
+  int64_t rows = t.m / t.warpsM, columns = t.n / t.warpsN;
+  return rows * columns / 32 + (rows + columns) / 2 * (split ? 3 : 1) + 24;
 }
 
-// The numbers of CTAs a tile that are worth a look: at least four blocks of k for each, and no more CTAs than
-// the device runs at once.
-SmallVector<int64_t> partsToTry(const Tiling &t, int64_t tiles, int64_t k, const TargetRecord &target) {
-  SmallVector<int64_t> result{1};
-  for (int64_t parts : {2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32})
-    if (tiles <= target.sms && parts * tiles <= 2 * target.sms && k / t.k >= 4 * parts)
-      result.push_back(parts);
+int64_t residentCtas(const Tiling &t, const Product &p, const TargetRecord &target) {
+  int64_t shared = t.stageBytes(p.kind->elementBits) + target.sharedReservedPerBlock,
+          registers = roundUp(registersOf(t, p.split), 8) * t.warps() * 32;
+  return std::max<int64_t>(
+      1, std::min({target.sharedPerSm / shared, target.registersPerSm / registers,
+                   int64_t(target.maxThreadsPerSm) / (t.warps() * 32), int64_t(target.maxCtasPerSm)}));
+}
+
+TileCost modelled(const Tiling &t, const Product &p, const Sizes &s, const TargetRecord &target) {
+  double bytes = p.kind->elementBits / 8.0, clock = target.clockMhz, products = p.split ? 3 : 1;
+  double tilesM = std::ceil(s.m / t.m), tilesN = std::ceil(s.n / t.n), allBlocks = std::ceil(s.k / t.k),
+         blocks = std::ceil(allBlocks / t.parts);
+  TileCost cost;
+  cost.ctas = int64_t(s.batch * tilesM * tilesN * t.parts);
+  cost.ctasPerSm = residentCtas(t, p, target);
+  cost.padding = tilesM * t.m * tilesN * t.n * allBlocks * t.k / (s.m * s.n * s.k);
+  double perSm = std::ceil(double(cost.ctas) / target.sms);
+
+  double flopsPerClock = tensorTflops(p, target) * 1e6 * mmaEfficiency / target.sms / clock;
+  // A sub-partition's tensor core serves one warp at a time: fewer than four warps leave some idle.
+  double mma = 2.0 * t.m * t.n * t.k / flopsPerClock;
+  double rows = double(t.m) / t.warpsM, columns = double(t.n) / t.warpsN;
+  double shared = (t.warps() * (rows + columns) + t.m + t.n) * t.k * bytes / 128;
+  cost.mma = perSm * blocks * mma / clock;
+  cost.shared = perSm * blocks * shared / clock;
+
+  double steps = double(t.k) / p.kind->k * products;
+  double block = std::max({mma, shared, blockLatency + steps * mmaLatency});
+  // Results leave an SM at its share of what L2 takes.
+  double store = double(t.m) * t.n * bytes / (target.l2Gbps * 1e3 / target.sms / clock);
+  // Sums of parts are written and read once each, and the last CTA waits for an atomic and its reads.
+  double sums = t.parts > 1 ? double(t.m) * t.n * 4 : 0;
+  if (t.parts > 1) store += (1 + t.parts) * sums / (target.l2Gbps * 1e3 / target.sms / clock) + 2 * clock;
+  cost.chain = std::ceil(perSm / cost.ctasPerSm) * (startLatency + blocks * block + store) / clock;
+
+  double copied = cost.ctas * (blocks * t.k * (t.m + t.n) * bytes + 2 * sums);
+  double unique = s.batch * (s.m * s.k + s.k * s.n + s.m * s.n) * bytes;
+  cost.l2 = copied / (target.l2Gbps * 1e3);
+  cost.dram = unique / (target.dramGbps * 1e3);
+  return cost;
+}
+
+Sizes sizesAt(const Product &p, const DimFacts &facts, int64_t sample) {
+  return {double(sampleValue(p.batch, facts, sample)), double(sampleValue(p.m, facts, sample)),
+          double(sampleValue(p.n, facts, sample)), double(sampleValue(p.k, facts, sample))};
+}
+
+// Tiles of C with the warps that share them: 64x64 a warp where the tile is large enough for four of them.
+SmallVector<Tiling> candidates(const Product &p, const TargetRecord &target) {
+  struct Shape {
+    int64_t m, n, warpsM, warpsN;
+  };
+  static const Shape shapes[] = {{256, 128, 4, 2}, {128, 256, 2, 4}, {128, 128, 2, 2}, {128, 64, 2, 2},
+                                 {64, 128, 2, 2},  {128, 32, 4, 1},  {32, 128, 1, 4},  {64, 64, 2, 2},
+                                 {64, 32, 2, 2},   {32, 64, 2, 2},   {32, 32, 2, 2},   {16, 128, 1, 4},
+                                 {16, 64, 1, 4},   {16, 32, 1, 4}};
+  int64_t limit = std::min<int64_t>(portableShared, target.sharedPerBlockOptin);
+  SmallVector<Tiling> result;
+  for (const Shape &shape : shapes) {
+    // Fragments and their rests: half the registers for C leave room for them.
+    if (p.split && shape.m * shape.n > 64 * 64) continue;
+    // Stages of 32-bit elements along 16 rows have no pitch that spares both copies and fragments bank
+    // conflicts.
+    if (p.kind->elementBits == 32 && std::min(shape.m, shape.n) < 32) continue;
+    int64_t more = p.split && shape.m * shape.n == 64 * 64 ? 2 : 1;
+    for (int64_t rowBytes : {64, 128}) {
+      Tiling t{shape.m, shape.n, rowBytes * 8 / p.kind->elementBits, 5, shape.warpsM, shape.warpsN * more};
+      // As many stages as fit, but no more than leave room for a second CTA, or a fourth of small ones.
+      int64_t share =
+          shape.m * shape.n >= 128 * 256 ? limit : limit * 2 / (shape.m * shape.n > 64 * 64 ? 3 : 6);
+      while (t.stages > 3 && t.stageBytes(p.kind->elementBits) > share) --t.stages;
+      if (t.stageBytes(p.kind->elementBits) <= limit) result.push_back(t);
+    }
+  }
   return result;
 }
 
 } // namespace
 
-int64_t sampleValue(const Dim &dim, const DimFacts &facts) {
+int64_t sampleValue(const Dim &dim, const DimFacts &facts, int64_t sample) {
   std::map<std::string, int64_t> values;
   for (const std::string &symbol : dim.symbols()) {
     DimRange range = facts.range(symbol);
-    values[symbol] = std::clamp<int64_t>(128, std::max<int64_t>(range.lo, 1), std::max<int64_t>(range.hi, 1));
+    values[symbol] =
+        std::clamp<int64_t>(sample, std::max<int64_t>(range.lo, 1), std::max<int64_t>(range.hi, 1));
   }
   return std::max<int64_t>(1, dim.evaluate(values).value_or(1 << 20));
 }
@@ -66,6 +139,12 @@ Tiling Tiling::withFewerRegisters() const {
   Tiling result = *this;
   if (m / warpsM * (n / warpsN) >= 64 * 64) result.warpsN *= 2;
   return result;
+}
+
+std::string Tiling::str() const {
+  std::string text =
+      llvm::formatv("tile={0}x{1}x{2} stages={3} warps={4}x{5}", m, n, k, stages, warpsM, warpsN).str();
+  return parts > 1 ? text + " split=" + std::to_string(parts) : text;
 }
 
 Division divide(const Product &p, const Tiling &tiling, const DimFacts &facts) {
@@ -77,41 +156,108 @@ Division divide(const Product &p, const Tiling &tiling, const DimFacts &facts) {
   return d;
 }
 
-Tiling chooseTiling(const Product &p, const CanonicalRegion &region, const TargetRecord &target,
-                    bool maySplit, std::vector<RemarkTerm> *terms) {
-  static const Tiling candidates[] = {{128, 128, 32, 4, 2, 2}, {128, 64, 32, 4, 2, 2}, {64, 128, 32, 4, 2, 2},
-                                      {64, 64, 32, 4, 2, 2},   {64, 32, 32, 4, 2, 2},  {32, 64, 32, 4, 2, 2},
-                                      {32, 32, 32, 4, 2, 2},   {16, 64, 64, 4, 1, 4},  {16, 32, 64, 4, 1, 4}};
-  int64_t batch = sampleValue(p.batch, region.facts), m = sampleValue(p.m, region.facts),
-          n = sampleValue(p.n, region.facts), k = sampleValue(p.k, region.facts);
-  Tiling chosen;
-  double bestCost = INFINITY, nextCost = INFINITY;
-  for (Tiling t : candidates) {
-    // Splitting doubles the fragments held in registers.
-    if (p.split && t.m * t.n > 64 * 64) continue;
-    int64_t tiles = batch * (roundUp(m, t.m) / t.m) * (roundUp(n, t.n) / t.n);
-    for (int64_t parts : maySplit ? partsToTry(t, tiles, k, target) : SmallVector<int64_t>{1}) {
-      t.parts = parts;
-      double cost = costOf(t, p, batch, m, n, k, target);
-      if (cost >= bestCost) {
-        nextCost = std::min(nextCost, cost);
-        continue;
+TileCost costOf(const Tiling &tiling, const Product &product, const DimFacts &facts, int64_t sample,
+                const TargetRecord &target) {
+  return modelled(tiling, product, sizesAt(product, facts, sample), target);
+}
+
+std::vector<RemarkTerm> termsOf(const Tiling &tiling, const Product &product, const DimFacts &facts,
+                                const TargetRecord &target) {
+  Sizes sizes = sizesAt(product, facts, middlingSample);
+  TileCost cost = modelled(tiling, product, sizes, target);
+  return {{"batch", sizes.batch, ""},
+          {"m", sizes.m, ""},
+          {"n", sizes.n, ""},
+          {"k", sizes.k, ""},
+          {"CTAs", double(cost.ctas), ""},
+          {"tiles per SM", double(cost.ctasPerSm), ""},
+          {"padding", cost.padding, "x"},
+          {"mma", cost.mma, "us"},
+          {"shared memory", cost.shared, "us"},
+          {"L2", cost.l2, "us"},
+          {"DRAM", cost.dram, "us"},
+          {"chain", cost.chain, "us"}};
+}
+
+namespace {
+
+/// The tiles of a product, judged at samples of its symbols.
+class Judge {
+public:
+  Judge(const Product &p, const DimFacts &facts, const TargetRecord &target)
+      : p(p), facts(facts), target(target), tiles(candidates(p, facts, target)) {}
+
+  int64_t tilesOf(const Tiling &t, int64_t sample) const {
+    return sampleValue(divide(p, t, facts).tiles(), facts, sample);
+  }
+  // What a tile costs beyond the bound that no tile changes counts a little, so that ties go to less work.
+  double cost(const Tiling &t, int64_t sample) const {
+    TileCost c = costOf(t, p, facts, sample, target);
+    return c.total() + 0.05 * (c.mma + c.shared + c.l2 + c.chain);
+  }
+  // The least sum of costs, relative to the best for each sample.
+  Tiling cheapest(ArrayRef<int64_t> samples, bool maySplit) const {
+    SmallVector<Tiling> tried;
+    for (Tiling t : tiles)
+      for (int64_t parts : {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32}) {
+        t.parts = parts;
+        if (parts == 1 || (maySplit && canSplit(t, samples))) tried.push_back(t);
       }
-      nextCost = bestCost, chosen = t, bestCost = cost;
+    std::vector<double> sums(tried.size());
+    for (int64_t sample : samples) {
+      std::vector<double> costs;
+      for (const Tiling &t : tried) costs.push_back(cost(t, sample));
+      double least = *std::min_element(costs.begin(), costs.end());
+      for (size_t i = 0; i < tried.size(); ++i) sums[i] += costs[i] / least;
     }
+    return tried[std::min_element(sums.begin(), sums.end()) - sums.begin()];
   }
-  if (terms) {
-    for (auto [name, size] : {std::pair("batch", batch), {"m", m}, {"n", n}, {"k", k}})
-      terms->push_back({name, double(size), ""});
-    double tiles = double(batch) * (roundUp(m, chosen.m) / chosen.m) * (roundUp(n, chosen.n) / chosen.n);
-    terms->push_back({"tiles", tiles, ""});
-    terms->push_back({"split", double(chosen.parts), ""});
-    terms->push_back({"next candidate", nextCost / bestCost, "x"});
+
+private:
+  // At least four blocks of k for each CTA that shares a tile, and no more of them than the device runs at
+  // once.
+  bool canSplit(const Tiling &t, ArrayRef<int64_t> samples) const {
+    return llvm::all_of(samples, [&](int64_t sample) {
+      int64_t count = tilesOf(t, sample);
+      return count <= target.sms && t.parts * count <= 2 * target.sms &&
+             sampleValue(p.k, facts, sample) / t.k >= 4 * t.parts;
+    });
   }
-  if (p.kind->elementBits == 32) chosen.k = std::max<int64_t>(16, chosen.k / 2), chosen.stages = 3;
-  // Fragments and their rests: half the registers for C leave room for them.
-  if (p.split && chosen.m * chosen.n == 64 * 64) chosen.warpsN *= 2;
-  return chosen;
+
+  const Product &p;
+  const DimFacts &facts;
+  const TargetRecord &target;
+  SmallVector<Tiling> tiles;
+};
+
+} // namespace
+
+TileChoice chooseTiling(const Product &p, const CanonicalRegion &region, const TargetRecord &target,
+                        bool maySplit) {
+  const DimFacts &facts = region.facts;
+  Judge judge(p, facts, target);
+  TileChoice choice{judge.cheapest({middlingSample}, false), std::nullopt, Dim(0)};
+  Dim ctas = divide(p, choice.large, facts).tiles();
+  choice.fills = facts.simplify(ctas - target.sms);
+  SmallVector<int64_t> few;
+  for (int64_t sample : {1, 8, 32, 128}) {
+    // Products with fewer rows belong to gemv.
+    bool isMatrix = std::min(sampleValue(p.m, facts, sample), sampleValue(p.n, facts, sample)) > 8;
+    if (isMatrix && judge.tilesOf(choice.large, sample) < target.sms) few.push_back(sample);
+  }
+  // A kernel more for the same sizes must be worth it.
+  constexpr double leastGain = 1.15;
+  if (few.empty()) return choice;
+  Tiling small = judge.cheapest(few, maySplit);
+  double gain = 0;
+  for (int64_t sample : few)
+    gain += judge.cost(choice.large, sample) / judge.cost(small, sample) / few.size();
+  bool always = facts.proveNonNegative(-choice.fills - 1);
+  if (always && small.parts == 1)
+    choice.large = small;
+  else if (gain >= leastGain)
+    choice.small = small;
+  return choice;
 }
 
 } // namespace dlc::schedule
