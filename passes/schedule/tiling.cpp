@@ -94,7 +94,7 @@ Sizes sizesAt(const Product &p, const DimFacts &facts, int64_t sample) {
 }
 
 // Tiles of C with the warps that share them: 64x64 a warp where the tile is large enough for four of them.
-SmallVector<Tiling> candidates(const Product &p, const TargetRecord &target) {
+SmallVector<Tiling> candidates(const Product &p, const DimFacts &facts, const TargetRecord &target) {
   struct Shape {
     int64_t m, n, warpsM, warpsN;
   };
@@ -117,6 +117,9 @@ SmallVector<Tiling> candidates(const Product &p, const TargetRecord &target) {
       int64_t share =
           shape.m * shape.n >= 128 * 256 ? limit : limit * 2 / (shape.m * shape.n > 64 * 64 ? 3 : 6);
       while (t.stages > 3 && t.stageBytes(p.kind->elementBits) > share) --t.stages;
+      // One more than there are blocks: the one that is read and those under way.
+      int64_t longest = facts.bounds(p.k).hi, blocks = longest / t.k + (longest % t.k != 0);
+      t.stages = std::min(t.stages, std::max<int64_t>(2, blocks + 1));
       if (t.stageBytes(p.kind->elementBits) <= limit) result.push_back(t);
     }
   }
@@ -170,7 +173,7 @@ std::vector<RemarkTerm> termsOf(const Tiling &tiling, const Product &product, co
           {"n", sizes.n, ""},
           {"k", sizes.k, ""},
           {"CTAs", double(cost.ctas), ""},
-          {"tiles per SM", double(cost.ctasPerSm), ""},
+          {"CTAs per SM", double(cost.ctasPerSm), ""},
           {"padding", cost.padding, "x"},
           {"mma", cost.mma, "us"},
           {"shared memory", cost.shared, "us"},

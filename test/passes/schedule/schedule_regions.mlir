@@ -17,7 +17,7 @@
 // Each family says what it thinks, once per kind of region, with what a choice rests on.
 // TEXT:      missed: k0_matmul by rows: the hero is no reduction
 // TEXT-NEXT: scheduled: k0_matmul by gemv: gemv {{.*}} index=i32
-// TEXT-NEXT: scheduled: k0_matmul by matmul: matmul kind=f16 tile={{[0-9x]+}} stages={{.*}} index=i32 [batch 1.000, m 128.000, n 64.000, k 64.000, tiles {{[0-9]+}}.000, split 1.000, next candidate 1.{{[0-9]*}} x]
+// TEXT-NEXT: scheduled: k0_matmul by matmul: matmul kind=f16 tile={{[0-9x]+}} stages={{.*}} index=i32 [batch 1.000, m 128.000, n 64.000, k 64.000, CTAs {{[0-9]+}}.000, CTAs per SM {{[0-9]+}}.000, padding 1.000 x, mma {{.*}} us, shared memory {{.*}} us, L2 {{.*}} us, DRAM {{.*}} us, chain {{.*}} us]
 // TEXT-NEXT: scheduled: k2_sum by rows: rows tile={{[0-9x]+}} {{.*}} index=i32
 // TEXT-NOT:  {{.}}
 // JSON:      {"kind":"missed","pass":"schedule-regions","subject":"k0_matmul","object":"rows","reason":"the hero is no reduction","terms":[]}
