@@ -1,8 +1,8 @@
 // The family of windows: pooling, and convolutions whose groups are too small for tensor cores (depthwise).
 //
 // A thread computes a few neighbouring outputs: `width` along the innermost dim of memory (the channels, when
-// they lie last: 16 bytes) and `run` along a dim that the window slides over, where windows overlap. It walks
-// the window once for all of its outputs, so an element that several of them read is loaded once:
+// they lie last: 16 bytes) and `run` along a dim that the window slides over. It walks the window once for
+// all of its outputs: an element that several of them read is loaded once, and so is one of the filter.
 //
 //   depthwise 3x3, channels last, run 2, stride 1:
 //     for each row of the window
@@ -93,8 +93,13 @@ void chooseShape(Direct &match, const CanonicalRegion &region, const TargetRecor
     for (match.width = std::max<int64_t>(1, 16 / bytes);
          region.facts.divisor(match.dims[inner]) % match.width;)
       match.width /= 2;
+  // Outputs that differ along it share elements of the operand; where channels are summed, those of the
+  // filter.
+  bool sumsChannels = match.conv() && !graph::dimsOf(match.conv().getFilter())[1].isConstant(1);
   for (size_t d = 0; d < match.dims.size(); ++d)
-    if (d != inner && match.slides[d].size > 1 && match.slides[d].size <= longestSlide) match.sliding = d;
+    if (d != inner && match.slides[d].size <= longestSlide &&
+        (match.slides[d].size > 1 || (sumsChannels && d >= 2)))
+      match.sliding = d;
   if (!match.sliding) return;
   // As long as every SM still has warps to choose from.
   int64_t threads = fewestElements(match, region.facts) / match.width,
