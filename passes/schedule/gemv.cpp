@@ -27,7 +27,6 @@ struct GemvShape {
   int64_t few; // rows of the small operand
   int64_t width, lanesK, regsN;
   int64_t unroll = 1; // tiles along k whose loads are under way together
-  int64_t parts = 1;  // CTAs that share k, at most
   static constexpr int64_t warps = 4;
 
   int64_t lanesN() const { return 32 / lanesK; }
@@ -328,41 +327,33 @@ GemvShape shapeFor(const CanonicalRegion &region, const Sides &sides, int64_t fe
   // Registers hold either accumulators or what is under way.
   int64_t underWay = (few <= 2 ? 8 : few <= 4 ? 4 : 2) * std::min<int64_t>(4, widest / shape.width);
   while (shape.regsN * shape.unroll < underWay && 2 * shape.blockK() <= k) shape.unroll *= 2;
-  // Parts of at least two blocks: a launch's end and the counters cost about a microsecond.
-  int64_t most = (k + shape.blockK() - 1) / shape.blockK() / 2;
-  if (tiles() < target.sms && most > 1)
-    shape.parts = std::min<int64_t>((2 * target.sms + tiles() - 1) / tiles(), most);
   return shape;
 }
 
-void addVariant(const CanonicalRegion &region, const Sides &sides, const GemvShape &shape,
-                const std::string &name, int64_t bits, ArrayRef<Dim> when, Scheduled &out) {
+/// The division of a product by the tiles of a shape, in one part.
+GemvSplit divide(const CanonicalRegion &region, const Sides &sides, const GemvShape &shape) {
   GemvSplit split;
   split.tiles = region.facts.simplify(sides.p.batch * ceilDiv(sides.many(), Dim(shape.tileN())));
   split.blocks = region.facts.simplify(ceilDiv(sides.p.k, Dim(shape.blockK())));
-  split.perPart = region.facts.simplify(ceilDiv(split.blocks, Dim(shape.parts)));
-  split.parts =
-      shape.parts == 1 ? Dim(1) : region.facts.simplify(ceilDiv(split.blocks, max(split.perPart, Dim(1))));
-  SmallVector<unsigned> workspaces;
-  auto workspace = [&](const Dim &bytes, bool zeroed) {
-    out.workspaces.push_back({region.facts.simplify(bytes), zeroed});
-    workspaces.push_back(unsigned(out.workspaces.size() - 1));
-    return workspaces.back();
-  };
-  if (!split.parts.isConstant(1)) {
-    split.counters = workspace(split.tiles * 4, true);
-    split.sums = workspace(split.tiles * split.parts * (shape.few * shape.tileN() * 4), false);
-  }
-  Variant variant;
-  variant.when.assign(when.begin(), when.end());
-  variant.schedule = std::string("gemv rows=") + std::to_string(shape.few) +
-                     " tile=" + std::to_string(shape.tileN()) + "x" + std::to_string(shape.blockK()) +
-                     " warps=" + std::to_string(GemvShape::warps) + " along=" + (shape.alongK ? "k" : "n") +
-                     " width=" + std::to_string(shape.width) + " split=" + std::to_string(shape.parts) +
-                     " index=i" + std::to_string(bits);
-  variant.launches.push_back(
-      GemvKernel(region, sides, shape, split, *out.module, name, bits, workspaces).build());
-  out.variants.push_back(std::move(variant));
+  split.perPart = split.blocks, split.parts = Dim(1);
+  return split;
+}
+
+/// The same in as many parts as make two CTAs an SM, of at least two blocks: a launch's end and the counters
+/// cost about a microsecond.
+GemvSplit shared(const CanonicalRegion &region, const GemvShape &shape, GemvSplit split,
+                 const TargetRecord &target, Scheduled &out) {
+  Dim wanted = ceilDiv(Dim(2 * target.sms), max(split.tiles, Dim(1)));
+  Dim parts = max(min(wanted, floorDiv(split.blocks, Dim(2))), Dim(1));
+  split.perPart = region.facts.simplify(ceilDiv(split.blocks, parts));
+  split.parts = region.facts.simplify(ceilDiv(split.blocks, max(split.perPart, Dim(1))));
+  // As large as few tiles can make them.
+  Dim tiles = min(split.tiles, Dim(target.sms)), sums = min(tiles * split.parts, Dim(3 * target.sms));
+  split.counters = unsigned(out.workspaces.size());
+  out.workspaces.push_back({region.facts.simplify(tiles * 4), /*zeroed=*/true});
+  split.sums = unsigned(out.workspaces.size());
+  out.workspaces.push_back({region.facts.simplify(sums * (shape.few * shape.tileN() * 4)), /*zeroed=*/false});
+  return split;
 }
 
 } // namespace
@@ -395,8 +386,36 @@ bool scheduleGemv(const CanonicalRegion &region, const TargetRecord &target, con
   if (!fits && !always) return out.refuse("gemv", "sizes past 32-bit coordinates");
   int64_t few = std::min(range.hi, mostFew);
   GemvShape shape = shapeFor(region, sides, few, orderOf(region, sides, *out.module), target);
-  if (fits) addVariant(region, sides, shape, always ? name : name + "_gemv", 32, when, out);
-  if (always && !when.empty()) addVariant(region, sides, shape, name + "_i64", 64, {}, out);
+  auto add = [&](const GemvSplit &split, const std::string &suffix, int64_t bits, SmallVector<Dim> when) {
+    bool isShared = !split.parts.isConstant(1);
+    std::string parts =
+        split.parts.isConstant() ? "=" + split.parts.str() : "<=" + std::to_string(2 * target.sms);
+    Variant variant;
+    variant.when = std::move(when);
+    variant.schedule = "gemv rows=" + std::to_string(few) + " tile=" + std::to_string(shape.tileN()) + "x" +
+                       std::to_string(shape.blockK()) + " warps=" + std::to_string(GemvShape::warps) +
+                       " along=" + (shape.alongK ? "k" : "n") + " width=" + std::to_string(shape.width) +
+                       (isShared ? " split" + parts : "") + " index=i" + std::to_string(bits);
+    SmallVector<unsigned> used;
+    if (isShared) used = {split.counters, split.sums};
+    variant.launches.push_back(
+        GemvKernel(region, sides, shape, split, *out.module, name + suffix, bits, used).build());
+    out.variants.push_back(std::move(variant));
+  };
+  const std::string suffix = always ? "" : "_gemv";
+  GemvSplit whole = divide(region, sides, shape);
+  // Where tiles are too few for the device and k is long enough, which may be known only at run time.
+  SmallVector<Dim> whenShared = when;
+  bool possible = fits;
+  for (const Dim &room : {Dim(target.sms) - whole.tiles, whole.blocks - 4}) {
+    possible &= region.facts.bounds(room).hi >= 0;
+    if (!region.facts.proveNonNegative(room)) whenShared.push_back(room);
+  }
+  // Behind the variants of few rows stand those of many.
+  if (!always) possible &= whenShared.size() == when.size();
+  if (possible) add(shared(region, shape, whole, target, out), suffix + "_split", 32, whenShared);
+  if (fits && !(possible && whenShared.size() == when.size())) add(whole, suffix, 32, when);
+  if (always && !when.empty()) add(whole, "_i64", 64, {});
   out.take("gemv");
   return always;
 }

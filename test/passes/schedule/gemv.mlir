@@ -3,6 +3,7 @@
 // RUN: dlc %t/along_k.mlir --emit=ptx | FileCheck %s --check-prefix=PTX
 // RUN: dlc %t/along_n.mlir --emit=tile | FileCheck %s --check-prefix=N
 // RUN: dlc %t/along_n.mlir --emit=plan | FileCheck %s --check-prefix=PLAN
+// RUN: dlc %t/cache.mlir --emit=plan | FileCheck %s --check-prefix=CACHE
 // RUN: dlc %t/odd.mlir --emit=ptx | FileCheck %s --check-prefix=ODD
 // RUN: dlc %t/symbolic.mlir --emit=plan | FileCheck %s --check-prefix=SYMBOLIC
 
@@ -36,7 +37,7 @@ func.func @main(%x: tensor<1x4096xf16>, %w: tensor<2000x4096xf16>, %bias: tensor
 //--- along_n.mlir
 // Rows of the weights run along n: eight lanes share 128 bytes of a row, other lanes and the warps take other rows. There are
 // too few columns for the device, so CTAs share k; the last of a tile adds what they left and stores the result.
-// N-LABEL: func.func @k0_matmul(
+// N-LABEL: func.func @k0_matmul_split(
 // N:         tile.load %arg1 {{.*}} -> tensor<64x16xf16, #tile.layout<"64x16", "reg [8:(1,0)] lane [8:(8,0), 4:(0,1)] warp [4:(0,4)]">>
 // N:         %[[SUM:.*]] = tile.reduce %{{.*}} axis 1
 // N:         tile.store %[[SUM]], %arg4
@@ -51,6 +52,18 @@ func.func @main(%x: tensor<1x4096xf16>, %w: tensor<2000x4096xf16>, %bias: tensor
 func.func @main(%x: tensor<1x4096xf16>, %w: tensor<4096x128xf16>) -> tensor<1x128xf16> {
   %d = graph.dot %x, %w batch [] x [] contract [1] x [0] : tensor<1x4096xf16>, tensor<4096x128xf16> -> tensor<1x128xf16>
   return %d : tensor<1x128xf16>
+}
+
+//--- cache.mlir
+// A cache whose length is known at run time: long ones are shared, by as many CTAs as its length is worth.
+// CACHE:      {"when":[{{.*}}],"schedule":"gemv rows=1 tile=64x128 warps=4 along=n width=8 split<=216 index=i32"
+// CACHE-SAME: {"when":[],"schedule":"gemv rows=1 tile=64x128 warps=4 along=n width=8 index=i32"
+graph.symbol "S" min 1 max 65536 multiple 1 origins ["p dim 2"]
+func.func @main(%p: tensor<12x1x?xf16, #graph.dims<12, 1, S>> {graph.name = "p"}, %v: tensor<12x?x64xf16, #graph.dims<12, S, 64>>)
+    -> tensor<12x1x64xf16> {
+  %d = graph.dot %p, %v batch [0] x [0] contract [2] x [1]
+      : tensor<12x1x?xf16, #graph.dims<12, 1, S>>, tensor<12x?x64xf16, #graph.dims<12, S, 64>> -> tensor<12x1x64xf16>
+  return %d : tensor<12x1x64xf16>
 }
 
 //--- odd.mlir
