@@ -182,6 +182,16 @@ void runLaunch(Context &context, const KernelLaunch &launch) {
   config.parameters = launch.parameters.data();
   config.launchNumber = ++device.launches;
   LaunchResult result;
+  std::optional<Allocation> workspace;
+  if (launch.cooperative) {
+    AllocationRequest request;
+    request.bytes = GridWorkspaceBytes;
+    request.name = "workspace of a cooperative launch";
+    workspace = device.memory.allocate(request);
+    if (!workspace) return context.fail(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES);
+    device.memory.fill(workspace->base, 0, 1, GridWorkspaceBytes);
+    config.gridWorkspace = workspace->base;
+  }
   try {
     result =
         dlc::vcuda::launch(launch.module->instance, config, device.memory, device.limits, driver().options());
@@ -189,6 +199,7 @@ void runLaunch(Context &context, const KernelLaunch &launch) {
     result.status = LaunchResult::OutOfResources;
     result.message = "the host is out of memory";
   }
+  if (workspace) device.memory.free(workspace->base);
   if (!result.printed.empty()) {
     std::fwrite(result.printed.data(), 1, result.printed.size(), stdout);
     std::fflush(stdout);

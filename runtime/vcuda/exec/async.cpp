@@ -69,6 +69,12 @@ void finish(WarpRun &w, PendingCopy &p, Mask lanes) {
   p.mask &= ~lanes;
 }
 
+void forgetFinished(WarpRun &w) {
+  w.copies.erase(
+      std::remove_if(w.copies.begin(), w.copies.end(), [](const PendingCopy &p) { return p.mask == 0; }),
+      w.copies.end());
+}
+
 } // namespace
 
 void exec::issueCopies(Warp &warp, const Inst &inst, Mask mask, const AsyncCopy &copy) {
@@ -104,11 +110,13 @@ void exec::issueCopies(Warp &warp, const Inst &inst, Mask mask, const AsyncCopy 
     }
     p.bytes = inst.width;
     p.group = group;
+    p.number = w.copiesIssued;
     p.inst = &inst;
     p.copy = copy;
     w.copies.push_back(p);
     good &= ~p.mask;
   }
+  ++w.copiesIssued;
 }
 
 void exec::commitCopies(Warp &warp, Mask mask) {
@@ -126,7 +134,13 @@ void exec::waitForCopies(Warp &warp, const Inst &, Mask mask, uint32_t allowed, 
     }
     finish(w, p, lanes);
   }
-  w.copies.erase(
-      std::remove_if(w.copies.begin(), w.copies.end(), [](const PendingCopy &p) { return p.mask == 0; }),
-      w.copies.end());
+  forgetFinished(w);
+}
+
+void exec::finishCopiesBefore(Warp &warp, Mask lanes, uint64_t before) {
+  WarpRun &w = full(warp);
+  for (PendingCopy &p : w.copies) {
+    if (p.number < before) finish(w, p, lanes);
+  }
+  forgetFinished(w);
 }

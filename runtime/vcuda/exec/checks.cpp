@@ -124,6 +124,19 @@ void exec::recordSharedRead(Warp &w, const Inst &inst, unsigned lane, uint32_t o
   }
 }
 
+/// A plain store of what is in memory already, lane by lane: where warps hold copies of the same values, all
+/// of them may write them. Nobody can tell in which order they did.
+static bool storesTheSame(Warp &w, const Inst &inst, unsigned lane, uint32_t offset) {
+  if (inst.kind != Kind::St) return false;
+  const uint32_t *pool = w.cta->operands + inst.aux;
+  uint32_t bytes = ptx::typeBytes(inst.type);
+  for (uint32_t k = 0; k < inst.count; ++k) {
+    const uint8_t *value = w.r + pool[k] + size_t(lane) * inst.width;
+    if (std::memcmp(w.cta->shared + offset + k * bytes, value, bytes) != 0) return false;
+  }
+  return true;
+}
+
 /// Atomics do not race with each other: of those only the last is kept.
 void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes,
                              bool atomic) {
@@ -133,7 +146,8 @@ void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t 
   uint32_t number = uint32_t(&inst - w.cta->code);
   for (uint32_t g = first; g < end; ++g) {
     Granule &last = s.last[g];
-    if (last.writeTime > known) [[unlikely]]
+    if (last.writeTime > known && last.writer != w.index && !storesTheSame(w, inst, lane, offset))
+        [[unlikely]]
       checkOther(w, inst, lane, g, {last.writeTime, last.writeInst}, last.writer,
                  "write of what another warp writes");
     if (last.atomicTime > known && !atomic) [[unlikely]]
@@ -147,6 +161,72 @@ void exec::recordSharedWrite(Warp &w, const Inst &inst, unsigned lane, uint32_t 
     (atomic ? last.atomicInst : last.writeInst) = number;
     (atomic ? last.atomicBy : last.writer) = uint8_t(w.index);
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Strong accesses
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+void join(std::vector<uint32_t> &to, const uint32_t *from, uint32_t count) {
+  to.resize(count);
+  for (uint32_t v = 0; v < count; ++v) to[v] = std::max(to[v], from[v]);
+}
+
+/// The warp learns a clock: of others what they did, not of itself.
+void learnClock(WarpRun &w, const std::vector<uint32_t> &clock) {
+  SharedShadow &s = *w.cta->shadow;
+  uint32_t *mine = &s.clocks[size_t(w.index) * s.warps];
+  for (uint32_t v = 0; v < clock.size(); ++v)
+    if (v != w.index) mine[v] = std::max(mine[v], clock[v]);
+  s.learn(w.index);
+}
+
+bool isStrong(const Inst &inst) {
+  return inst.kind == Kind::Atom || inst.kind == Kind::Red ||
+         ((inst.kind == Kind::Ld || inst.kind == Kind::St) && (inst.mods & ModVolatile));
+}
+
+/// Race checks and ordering of one lane's strong access.
+void recordStrong(WarpRun &w, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes,
+                  Access access) {
+  SharedShadow &s = *w.cta->shadow;
+  uint32_t *mine = &s.clocks[size_t(w.index) * s.warps];
+  if (access != Access::Write) {
+    auto published = w.run->releases.find(offset);
+    if (published != w.run->releases.end()) {
+      if (inst.mods & ModAcquire)
+        learnClock(w, published->second);
+      else
+        join(w.seen, published->second.data(), s.warps);
+    }
+  }
+  if (access == Access::Read) {
+    for (uint32_t g = offset >> s.shift, end = ((offset + bytes - 1) >> s.shift) + 1; g < end; ++g)
+      checkOther(w, inst, lane, g, {s.last[g].writeTime, s.last[g].writeInst}, s.last[g].writer,
+                 "read of what another warp writes");
+    return;
+  }
+  recordSharedWrite(w, inst, lane, offset, bytes, true);
+  if (inst.mods & ModRelease) {
+    join(w.run->releases[offset], mine, s.warps);
+    ++mine[w.index];
+  } else if (!w.fenced.empty()) {
+    join(w.run->releases[offset], w.fenced.data(), s.warps);
+  }
+}
+
+} // namespace
+
+void exec::fenceShared(Warp &warp) {
+  WarpRun &w = full(warp);
+  SharedShadow &s = *w.cta->shadow;
+  if (!w.seen.empty()) learnClock(w, w.seen);
+  w.seen.clear();
+  uint32_t *mine = &s.clocks[size_t(w.index) * s.warps];
+  w.fenced.assign(mine, mine + s.warps);
+  ++mine[w.index];
 }
 
 //===----------------------------------------------------------------------===//
@@ -202,7 +282,9 @@ Mask exec::checkShared(Warp &w, const Inst &inst, Mask mask, const uint32_t *off
     }
     if (access != Access::Read) std::memset(state, ByteReady, bytes);
     if (!cta.shadow) continue;
-    if (access == Access::Read)
+    if (isStrong(inst))
+      recordStrong(full(w), inst, l, at, bytes, access);
+    else if (access == Access::Read)
       recordSharedRead(w, inst, l, at, bytes);
     else
       recordSharedWrite(w, inst, l, at, bytes, access == Access::Atomic);

@@ -5,9 +5,12 @@
 // module makes to shared memory, so that one access covers whole granules) stand the last write and each
 // warp's last read, with the instruction that did it:
 //     read by w:  the last write by v at time t is a race unless v = w or t <= C[w][v]
-//     write by w: the same, and the same for each warp's last read
-// Times up to min over v != w of C[w][v] are no race, whoever it was: one comparison decides most accesses.
-// Clocks go on counting from CTA to CTA, so that records of an earlier one lie in everybody's past.
+//     write by w: the same, but for stores of what is there already, and the same for each warp's last read
+// Strong accesses (volatile, relaxed, acquire, release, atomics) do not race with each other, and order what
+// the program says: a release, or a strong write behind a fence, publishes the clock of that moment at its
+// address; an acquire, or a fence behind a strong read, takes over what it read. Times up to min over v != w
+// of C[w][v] are no race, whoever it was: one comparison decides most accesses. Clocks go on counting from
+// CTA to CTA, so that records of an earlier one lie in everybody's past.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_CHECKS_H

@@ -142,8 +142,17 @@ InstructionClass exec::classOf(const Inst &inst) {
   case Kind::MovMatrix:
   case Kind::Elect:
     return C::Shuffle;
+  case Kind::WmmaLoad:
+    return C::MatrixLoad;
+  case Kind::WmmaStore:
+    return memoryClass(inst, true);
+  case Kind::Wmma:
   case Kind::Mma:
     return C::Mma;
+  case Kind::Mbarrier:
+    return C::Barrier;
+  case Kind::Video:
+    return C::Integer;
   case Kind::Bra:
   case Kind::Brx:
   case Kind::Call:
@@ -266,9 +275,13 @@ void addBlocks(const Launch &launch, const std::vector<uint64_t> &counts, Counte
       const Inst &inst = code.instructions[i];
       out.instructions[size_t(classOf(inst))] += counts[b];
       if (launch.options.counters) out.lines[inst.line].executed += counts[b];
-      if (inst.kind != Kind::Mma) continue;
-      const MmaShape &s = mmaShapes[inst.imm];
-      out.mmaFlops += counts[b] * 2 * s.m * s.n * s.k;
+      if (inst.kind == Kind::Mma) {
+        const MmaShape &s = mmaShapes[inst.imm];
+        out.mmaFlops += counts[b] * 2 * s.m * s.n * s.k;
+      } else if (inst.kind == Kind::Wmma) {
+        const WmmaShape &s = wmmaShapes[inst.imm];
+        out.mmaFlops += counts[b] * 2 * s.m * s.n * s.k;
+      }
     }
   }
 }

@@ -31,6 +31,10 @@ void startWarp(CtaRun &cta, WarpRun &w, uint32_t index) {
   w.splits.clear();
   w.entries.clear();
   w.copies.clear();
+  w.asyncArrivals.clear();
+  w.fenced.clear();
+  w.seen.clear();
+  w.copiesIssued = 0;
   std::memset(w.commits, 0, sizeof w.commits);
   w.lastSpins = w.stuckSlices = 0;
   w.blocksGranted = 0;
@@ -84,6 +88,8 @@ void CtaRun::start(Launch &newLaunch, Worker &newWorker, uint64_t newNumber) {
   gridId = config.launchNumber;
   sharedBytes = launch->sharedBytes;
   dynamicSharedBytes = config.dynamicSharedBytes;
+  gridWorkspace = config.gridWorkspace;
+  reservedShared = launch->reservedShared;
   params = launch->parameters.data();
   paramBytes = uint32_t(launch->kernel->parameterBytes);
   constantBank = launch->instance->constantBank;
@@ -97,7 +103,14 @@ void CtaRun::start(Launch &newLaunch, Worker &newWorker, uint64_t newNumber) {
     sharedBytesState.assign(sharedBytes, ByteUninitialised);
     sharedState = sharedBytesState.data();
   }
+  // The system's part of shared memory is zero.
+  std::fill(sharedMemory.begin() + (shared - sharedMemory.data()) + reservedShared, sharedMemory.end(),
+            uint8_t(0));
+  if (checks)
+    std::fill(sharedBytesState.begin() + reservedShared, sharedBytesState.end(), uint8_t(ByteReady));
   for (BarrierState &b : barriers) b = BarrierState();
+  mbarriers.clear();
+  releases.clear();
   printed.clear();
   random = launch->options.schedule.seed * 0x9e3779b97f4a7c15 + number;
   while (warps.size() < warpCount) {

@@ -14,6 +14,9 @@ namespace {
 /// CTAs that one host thread keeps alive at a time, when they wait for each other.
 constexpr size_t maxWaitingCtas = 4096;
 
+/// What the system keeps of each CTA's shared memory, on top of the limit.
+constexpr uint32_t reservedSharedBytes = 1024;
+
 uint32_t alignUp(uint32_t value, uint32_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
 }
@@ -86,8 +89,8 @@ void Launch::stop(uint64_t cta, LaunchResult::Status status, std::string message
   result.message = std::move(message);
 }
 
-/// A CTA that waits for another one gives way. The waiting ones take turns; a further CTA starts only when a whole round of
-/// turns has ended without one that finished, so that few are alive at a time.
+/// A CTA that waits for another one gives way. The waiting ones take turns; a further CTA starts only when a
+/// whole round of turns has ended without one that finished, so that few are alive at a time.
 std::unique_ptr<CtaRun> Worker::nextCta() {
   bool mayStart = waiting.size() < maxWaitingCtas && (waiting.empty() || fruitlessTurns >= waiting.size());
   uint64_t position = mayStart ? launch->nextCta.fetch_add(1) : ~uint64_t(0);
@@ -128,7 +131,7 @@ void Worker::run() {
       warpCounters.barriers += c.barriers;
       warpCounters.divergentBranches += c.divergentBranches;
     }
-    if (!cta->printed.empty()) printed[cta->number] = cta->printed;
+    if (!cta->printed.empty()) printed[cta->number] = std::move(cta->printed);
     pool.push_back(std::move(cta));
   }
 }
@@ -210,6 +213,11 @@ LaunchResult dlc::vcuda::launch(const ModuleInstance &instance, const LaunchConf
                   std::to_string(uint64_t(launch.sharedBytes) + config.dynamicSharedBytes) +
                       " bytes of shared memory, " + std::to_string(limits.maxSharedPerCta) + " are there");
   launch.sharedBytes += config.dynamicSharedBytes;
+  launch.reservedShared = launch.sharedBytes;
+  if (launch.code->usesReservedShared) {
+    launch.reservedShared = alignUp(launch.sharedBytes, 1024);
+    launch.sharedBytes = launch.reservedShared + reservedSharedBytes;
+  }
   HostLevel level = usableLevel(options.level);
   launch.instructions = module.program->instructionsFor(level);
   launch.level = &coreLevel(level);

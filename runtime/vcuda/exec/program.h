@@ -45,11 +45,15 @@ struct SourceLine {
   uint32_t file = 0, line = 0;
 };
 
+/// Functions that PTX declares and the system has.
+enum class Builtin : uint8_t { None, Print, AssertFail };
+
 /// What a call passes: frame variables of caller and callee are copied by lane.
 struct CallSite {
   int32_t function = -1;                    ///< or the register in Inst::a holds its address
   std::vector<uint32_t> arguments, results; ///< offsets of the caller's frame variables
   std::vector<uint32_t> argumentBytes, resultBytes;
+  Builtin builtin = Builtin::None;
 };
 
 struct Code {
@@ -62,6 +66,7 @@ struct Code {
   std::vector<std::vector<uint32_t>> branchTables; ///< instruction indices
   std::vector<std::string> files;
   uint32_t smallestSharedAccess = 16;
+  bool usesReservedShared = false; ///< %reserved_smem_offset_1 is read
 };
 
 } // namespace dlc::vcuda::exec

@@ -46,9 +46,18 @@ struct Entry {
 struct PendingCopy {
   Mask mask = 0;
   uint32_t bytes = 0;
-  uint32_t group = 0; ///< number of commits of these lanes before the copy
+  uint32_t group = 0;  ///< number of commits of these lanes before the copy
+  uint64_t number = 0; ///< of the warp's copies
   const Inst *inst = nullptr;
   AsyncCopy copy;
+};
+
+/// cp.async.mbarrier.arrive of some lanes, whose copies are in flight.
+struct AsyncArrival {
+  uint32_t barrier = 0; ///< shared offset
+  Mask lanes = 0;
+  uint64_t copiesBefore = 0; ///< of the warp
+  const Inst *inst = nullptr;
 };
 
 struct CtaRun;
@@ -63,6 +72,10 @@ struct WarpRun : Warp {
   std::vector<uint8_t> localMemory, localShadow;
   std::vector<PendingCopy> copies;
   uint32_t commits[32] = {};
+  uint64_t copiesIssued = 0;
+  std::vector<AsyncArrival> asyncArrivals;
+  /// Clocks at the last fence, and what later ones will have learnt from strong reads of shared memory.
+  std::vector<uint32_t> fenced, seen;
   uint32_t lastSpins = 0, stuckSlices = 0;
   uint64_t blocksGranted = 0; ///< sum of the budgets so far
   bool isDone() const { return live == 0; }
@@ -78,6 +91,11 @@ struct BarrierState {
   std::vector<uint32_t> clock; ///< join of the arrivers' vector clocks
 };
 
+/// What the clocks of an mbarrier's arrivals come to, in its phase and in the one before.
+struct MbarrierClocks {
+  BarrierState filling, completed;
+};
+
 struct Launch;
 struct Worker;
 
@@ -88,6 +106,9 @@ struct CtaRun : Cta {
   std::vector<std::unique_ptr<WarpRun>> warps;
   std::vector<uint8_t> sharedMemory, sharedBytesState;
   BarrierState barriers[16];
+  std::map<uint32_t, std::vector<uint32_t>>
+      releases;                                 ///< clocks that strong writes published, by shared offset
+  std::map<uint32_t, MbarrierClocks> mbarriers; ///< by shared offset
   uint64_t random = 0;
   std::shared_ptr<SharedShadow> shadowStorage; ///< kept from CTA to CTA
   std::string printed;
@@ -144,7 +165,7 @@ struct Launch {
   DeviceLimits limits;
   Options options;
   const CoreLevel *level = nullptr;
-  uint32_t sharedBytes = 0, threadsPerCta = 0, warpsPerCta = 0;
+  uint32_t sharedBytes = 0, reservedShared = 0, threadsPerCta = 0, warpsPerCta = 0;
   uint64_t ctaCount = 0;
   std::vector<uint8_t> parameters;
   std::atomic<uint64_t> nextCta{0};
@@ -167,6 +188,9 @@ void runNext(WarpRun &warp);
 void park(WarpRun &warp, const Split &split);
 Dim3 threadOf(const Warp &warp, unsigned lane);
 uint64_t nextRandom(uint64_t &state);
+
+/// vprintf and __assertfail (builtins.cpp).
+void callBuiltin(Warp &warp, const Inst &inst, const CallSite &site, Mask mask);
 
 /// Adds a finding of the running instruction; the first by CTA and thread is described.
 void addFinding(Warp &warp, const Inst &inst, const char *check, unsigned lane, std::string message,

@@ -37,6 +37,23 @@ void issueCopies(Warp &warp, const Inst &inst, Mask mask, const AsyncCopy &copy)
 void commitCopies(Warp &warp, Mask mask);
 void waitForCopies(Warp &warp, const Inst &inst, Mask mask, uint32_t allowed, bool all);
 
+/// Copies that the lanes issued before the warp's `before`-th are done.
+void finishCopiesBefore(Warp &warp, Mask lanes, uint64_t before);
+
+// Barriers in shared memory (mbarrier.cpp): operation in bits 16-19, bit 20 .parity, .noComplete or .noinc.
+enum class MbarrierOp : uint8_t { Init, Invalidate, Arrive, ArriveDrop, TestWait, PendingCount, AsyncArrive };
+void mbarrier(Warp &warp, const Inst &inst, Mask mask);
+
+// Matrix instructions of all shapes, element by element (matrix.cpp). The fast ones are in core/mma.cpp.
+void multiplyFragments(Warp &warp, const Inst &inst, Mask mask);
+void wmmaLoad(Warp &warp, const Inst &inst, Mask mask);
+void wmmaStore(Warp &warp, const Inst &inst, Mask mask);
+void wmmaMultiply(Warp &warp, const Inst &inst, Mask mask);
+
+// Bytes and half words in a word (packed.cpp).
+enum class VideoOp : uint8_t { Add, Sub, Average, Distance, Min, Max, Set };
+void videoInstruction(Warp &warp, const Inst &inst, Mask mask);
+
 // Checks (checks.cpp, report.cpp). The slow half of every access: looks at each lane, writes findings, and
 // returns the lanes whose access may go on. `bytes` is what each lane touches.
 enum class Access : uint8_t { Read, Write, Atomic };
@@ -46,6 +63,8 @@ Mask checkShared(Warp &warp, const Inst &inst, Mask mask, const uint32_t *offset
                  Access access);
 Mask checkLocal(Warp &warp, const Inst &inst, Mask mask, const uint64_t *offsets, uint32_t bytes,
                 Access access);
+/// A fence orders what the warp did to shared memory before it with what it does behind it.
+void fenceShared(Warp &warp);
 void reportLanes(Warp &warp, const Inst &inst, const char *check, Mask lanes, const char *message);
 void reportAddress(Warp &warp, const Inst &inst, const char *check, unsigned lane, uint64_t address,
                    uint32_t bytes, const char *what);

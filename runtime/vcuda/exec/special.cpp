@@ -25,6 +25,9 @@ std::optional<uint32_t> dlc::vcuda::exec::specialRegister(std::string_view name)
                                                                {"%globaltimer_hi", S::GlobalTimerHi},
                                                                {"%dynamic_smem_size", S::DynamicShared},
                                                                {"%total_smem_size", S::TotalShared},
+                                                               {"%reserved_smem_offset_1", S::ReservedShared},
+                                                               {"%envreg1", S::GridWorkspaceHigh},
+                                                               {"%envreg2", S::GridWorkspaceLow},
                                                                {"WARP_SZ", S::WarpSize}};
   for (auto [text, id] : scalars) {
     if (text == name) return uint32_t(id);

@@ -44,7 +44,9 @@ enum class SpecialRegister : uint32_t {
   DynamicShared,
   TotalShared,
   WarpSize,
-  One,
+  ReservedShared,
+  GridWorkspaceHigh,
+  GridWorkspaceLow,
 };
 
 /// "%tid.x" and so on; nothing for a register that is not modelled.

@@ -132,6 +132,11 @@ enum class Kind : uint8_t {
   NanoSleep,
   Bar,
   BarRed,
+  Mbarrier,
+  WmmaLoad,
+  WmmaStore,
+  Wmma,
+  Video,
 };
 
 /// Bits of Inst::mods. Bits 16 and up belong to the kind (comparison, shuffle mode, atomic operation ...).
@@ -155,7 +160,9 @@ enum Mod : uint32_t {
   ModAligned = 1 << 12,
   ModInteger = 1 << 13, ///< cvt: round to an integral value
   ModNonCoherent = 1 << 14,
-  ModReturns = 1 << 15,   ///< atom: has a destination
+  ModReturns = 1 << 15, ///< atom: has a destination
+  ModAcquire = 1 << 21, ///< of memory instructions, where they say so themselves
+  ModRelease = 1 << 22,
   ModOnlyMoved = 1 << 16, ///< ld of a byte that only goes to other places: may be padding of a structure
   ModKindShift = 16,
 };
@@ -277,6 +284,8 @@ struct Cta {
   uint32_t smid = 0, nsmid = 1;
   uint32_t dynamicSharedBytes = 0, warpCount = 0;
   uint64_t gridId = 0;
+  uint64_t gridWorkspace = 0;         ///< of cooperative launches
+  uint32_t reservedShared = 0;        ///< where the system's part of shared memory begins
   const uint32_t *operands = nullptr; ///< Code::operands
   const Inst *code = nullptr;
   void *run = nullptr; ///< the CtaRun that holds all this

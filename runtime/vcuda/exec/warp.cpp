@@ -363,6 +363,7 @@ void exec::callFunction(Warp &warp, const Inst &inst, Mask mask) {
   WarpRun &w = full(warp);
   const Code &code = *w.run->launch->code;
   const CallSite &site = code.calls[inst.aux];
+  if (site.builtin != Builtin::None) return callBuiltin(w, inst, site, mask);
   int64_t target = site.function;
   if (target < 0) {
     const uint64_t *addresses = reinterpret_cast<const uint64_t *>(w.r + inst.a);

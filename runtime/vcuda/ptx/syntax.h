@@ -39,7 +39,10 @@ enum class Type : uint8_t {
   E4M3,
   E5M2,
   E4M3x2,
-  E5M2x2
+  E5M2x2,
+  S4, ///< these three in matrix instructions only
+  U4,
+  B1
 };
 
 /// Bytes of a value in memory; 0 for None and Pred.

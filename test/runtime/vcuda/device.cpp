@@ -93,6 +93,7 @@ LaunchResult Device::run(const ModuleInstance &module, const std::string &kernel
   parameters.resize(std::max<size_t>(parameters.size(), info ? info->parameterBytes : 0));
   config.parameters = parameters.data();
   config.launchNumber = ++launches;
+  if (cooperative) config.gridWorkspace = upload(std::vector<uint8_t>(GridWorkspaceBytes));
   return launch(module, config, memory, limits, options);
 }
 

@@ -48,6 +48,7 @@ public:
   TestMemory memory;
   Options options;
   DeviceLimits limits;
+  bool cooperative = false; ///< launches get a workspace for the grid
 
   /// Loads PTX; fails the test on errors.
   ModuleInstance load(std::string_view text);

@@ -683,6 +683,46 @@ TEST_F(DriverTest, MisalignedAccessesAndTrapsEndTheContext) {
   }
 }
 
+TEST_F(DriverTest, CooperativeGridsSynchronise) {
+  std::string text = client::readFile(VCUDA_TEST_PROGRAMS "/cooperative.o3.ptx");
+  Handle m = nullptr, f = nullptr;
+  ASSERT_EQ(cu.cuModuleLoadData(&m, text.c_str()), 0);
+  ASSERT_EQ(cu.cuModuleGetFunction(&f, m, "wholeGrid"), 0);
+  int n = 100, steps = 2;
+  std::vector<int> v(100, 1);
+  Address a = alloc(400), b = alloc(400);
+  ASSERT_EQ(cu.cuMemcpyHtoD(a, v.data(), 400), 0);
+  void *arguments[] = {&a, &b, &n, &steps};
+  ASSERT_EQ(cu.cuLaunchCooperativeKernel(f, 3, 1, 1, 32, 1, 1, 0, nullptr, arguments), 0);
+  ASSERT_EQ(cu.cuCtxSynchronize(), 0);
+  ASSERT_EQ(cu.cuMemcpyDtoH(v.data(), a, 400), 0);
+  EXPECT_EQ(v, std::vector<int>(100, 4));
+}
+
+TEST_F(DriverTest, KernelsPrintToStdout) {
+  std::string text = client::readFile(VCUDA_TEST_PROGRAMS "/printing.o3.ptx");
+  Handle m = nullptr, f = nullptr;
+  ASSERT_EQ(cu.cuModuleLoadData(&m, text.c_str()), 0);
+  ASSERT_EQ(cu.cuModuleGetFunction(&f, m, "countPrinted"), 0);
+  Address out = alloc(8);
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(launch(f, 1, 2, 0, nullptr, out), 0);
+  EXPECT_EQ(cu.cuCtxSynchronize(), 0);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "1 2 x\n1 2 x\n");
+}
+
+TEST_F(DriverTest, FailedAssertsEndTheContext) {
+  std::string text = client::readFile(VCUDA_TEST_PROGRAMS "/printing.o3.ptx");
+  Handle m = nullptr, f = nullptr;
+  ASSERT_EQ(cu.cuModuleLoadData(&m, text.c_str()), 0);
+  ASSERT_EQ(cu.cuModuleGetFunction(&f, m, "asserts"), 0);
+  int value = 100;
+  Address in = alloc(4);
+  ASSERT_EQ(cu.cuMemcpyHtoD(in, &value, 4), 0);
+  EXPECT_EQ(launch(f, 1, 1, 0, nullptr, in), 0);
+  EXPECT_EQ(cu.cuCtxSynchronize(), 710) << "CUDA_ERROR_ASSERT";
+}
+
 int main(int argc, char **argv) {
   testing::InitGoogleTest(&argc, argv);
   // Before anything else: the driver is not initialised.

@@ -12,8 +12,8 @@ namespace {
 
 struct Shape {
   const char *modifiers; ///< behind mma.sync.aligned.
-  char kind;             ///< of A and B: h half, b bfloat, t tf32, s/u 8-bit, d double
-  char accumulator;      ///< f float, h half, i int, d double
+  char kind; ///< of A and B: h half, b bfloat, t tf32, s/u 8-bit, n/v 4-bit, 1 one bit, e/x fp8, d double
+  char accumulator; ///< f float, h half, i int, d double
   int m, n, k;
   int d, a, b;    ///< registers
   char kindB = 0; ///< where B differs
@@ -31,11 +31,50 @@ constexpr Shape shapes[] = {
     {"m16n8k32.row.col.satfinite.s32.u8.s8.s32", 'u', 'i', 16, 8, 32, 4, 4, 2, 's'},
     {"m16n8k16.row.col.s32.u8.u8.s32", 'u', 'i', 16, 8, 16, 4, 2, 1},
     {"m8n8k4.row.col.f64.f64.f64.f64", 'd', 'd', 8, 8, 4, 2, 1, 1},
+    {"m8n8k16.row.col.s32.s8.u8.s32", 's', 'i', 8, 8, 16, 2, 1, 1, 'u'},
+    {"m8n8k32.row.col.s32.s4.s4.s32", 'n', 'i', 8, 8, 32, 2, 1, 1},
+    {"m16n8k32.row.col.satfinite.s32.u4.s4.s32", 'v', 'i', 16, 8, 32, 4, 2, 1, 'n'},
+    {"m16n8k64.row.col.s32.u4.u4.s32", 'v', 'i', 16, 8, 64, 4, 4, 2},
+    {"m8n8k128.row.col.s32.b1.b1.s32.xor.popc", '1', 'i', 8, 8, 128, 2, 1, 1},
+    {"m16n8k128.row.col.s32.b1.b1.s32.and.popc", '1', 'i', 16, 8, 128, 4, 2, 1},
+    {"m16n8k256.row.col.s32.b1.b1.s32.xor.popc", '1', 'i', 16, 8, 256, 4, 4, 2},
+    {"m16n8k32.row.col.f32.e4m3.e5m2.f32", 'e', 'f', 16, 8, 32, 4, 4, 2, 'x'},
+    {"m16n8k16.row.col.f32.e5m2.e5m2.f32", 'x', 'f', 16, 8, 16, 4, 2, 1},
+    {"m16n8k32.row.col.f16.e4m3.e4m3.f16", 'e', 'h', 16, 8, 32, 2, 4, 2},
+    {"m16n8k4.row.col.f64.f64.f64.f64", 'd', 'd', 16, 8, 4, 4, 2, 1},
+    {"m16n8k8.row.col.f64.f64.f64.f64", 'd', 'd', 16, 8, 8, 4, 4, 2},
+    {"m16n8k16.row.col.f64.f64.f64.f64", 'd', 'd', 16, 8, 16, 4, 8, 4},
 };
 
-/// Bytes of an element, and its small integer value as bits: all sums are exact, so order does not matter.
-int bytesOf(char kind) {
-  return kind == 'd' ? 8 : kind == 't' || kind == 'f' || kind == 'i' ? 4 : kind == 's' || kind == 'u' ? 1 : 2;
+/// Bits of an element, and its small integer value as bits: all sums are exact, so order does not matter.
+int bitsOf(char kind) {
+  switch (kind) {
+  case 'd':
+    return 64;
+  case 't':
+  case 'f':
+  case 'i':
+    return 32;
+  case 'h':
+  case 'b':
+    return 16;
+  case 'n':
+  case 'v':
+    return 4;
+  case '1':
+    return 1;
+  default:
+    return 8;
+  }
+}
+int bytesOf(char kind) { return bitsOf(kind) / 8; }
+
+/// A whole number of at most eight in a float with few bits.
+uint64_t encodeSmall(int v, int fractionBits, int bias) {
+  if (v == 0) return 0;
+  unsigned size = unsigned(std::abs(v)), exponent = unsigned(std::bit_width(size)) - 1;
+  unsigned fraction = (size << fractionBits >> exponent) & ((1u << fractionBits) - 1);
+  return (v < 0 ? 0x80u : 0u) | (exponent + unsigned(bias)) << fractionBits | fraction;
 }
 uint64_t encode(char kind, int v) {
   switch (kind) {
@@ -48,8 +87,12 @@ uint64_t encode(char kind, int v) {
     return std::bit_cast<uint16_t>(static_cast<_Float16>(v));
   case 'b':
     return std::bit_cast<uint32_t>(float(v)) >> 16;
+  case 'e':
+    return encodeSmall(v, 3, 7);
+  case 'x':
+    return encodeSmall(v, 2, 15);
   default:
-    return uint64_t(int64_t(v)) & (kind == 'i' ? 0xffffffff : 0xff);
+    return uint64_t(int64_t(v)) & ((uint64_t(1) << bitsOf(kind)) - 1);
   }
 }
 
@@ -57,6 +100,11 @@ struct Registers {
   Registers(int count, int width) : width(width), bytes(size_t(count * 32 * width)) {}
   void put(int reg, int lane, int element, char kind, int value) {
     uint64_t bits = encode(kind, value);
+    if (int size = bitsOf(kind); size < 8) {
+      int at = element * size;
+      bytes[size_t((reg * 32 + lane) * width + at / 8)] |= uint8_t(bits << (at % 8));
+      return;
+    }
     std::memcpy(at(reg, lane, element, kind), &bits, size_t(bytesOf(kind)));
   }
   uint8_t *at(int reg, int lane, int element, char kind) {
@@ -75,7 +123,7 @@ std::string list(const char *name, int count) {
 std::string kernelFor(const Shape &s) {
   std::string type = s.kind == 'd' ? "b64" : "b32", width = s.kind == 'd' ? "8" : "4";
   std::string text =
-      ".version 7.8\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 d, .param .u64 a, .param "
+      ".version 8.7\n.target sm_90\n.address_size 64\n.visible .entry k(.param .u64 d, .param .u64 a, .param "
       ".u64 b, .param .u64 c)\n{\n.reg .b64 %p, %o; .reg .b32 %t; .reg ." +
       type +
       " D<8>, A<8>, B<8>, C<8>;\n"
@@ -103,12 +151,19 @@ TEST_P(Mma, FragmentsAndProducts) {
   const Shape s = GetParam();
   char kindB = s.kindB ? s.kindB : s.kind;
   std::mt19937 random(5);
-  auto value = [&](char kind) { return kind == 'u' ? int(random() % 200) : int(random() % 17) - 8; };
+  auto value = [&](char kind) {
+    int v = int(random() % 200);
+    return kind == 'u'   ? v
+           : kind == 'v' ? v % 16
+           : kind == 'n' ? v % 16 - 8
+           : kind == '1' ? v % 2
+                         : v % 17 - 8;
+  };
   std::vector<int> a(size_t(s.m * s.k)), b(size_t(s.k * s.n)), c(size_t(s.m * s.n));
   for (int &v : a) v = value(s.kind);
   for (int &v : b) v = value(kindB);
   for (int &v : c) v = value('f');
-  int width = s.kind == 'd' ? 8 : 4, perRegister = width / bytesOf(s.kind);
+  int width = s.kind == 'd' ? 8 : 4, perRegister = width * 8 / bitsOf(s.kind);
   Registers ra(s.a, width), rb(s.b, width), rc(s.d, width);
   auto forSums = [&](auto f) {
     for (int lane = 0; lane < 32; ++lane) {
@@ -121,7 +176,8 @@ TEST_P(Mma, FragmentsAndProducts) {
   for (int lane = 0; lane < 32; ++lane) {
     for (int e = 0; e < perRegister; ++e) {
       for (int r = 0; r < s.a; ++r) {
-        int row = lane / 4 + 8 * (r % 2), k = lane % 4 * perRegister + e + 4 * perRegister * (r / 2);
+        int halves = s.m / 8, row = lane / 4 + 8 * (r % halves);
+        int k = lane % 4 * perRegister + e + 4 * perRegister * (r / halves);
         ra.put(r, lane, e, s.kind, a[size_t(row * s.k + k)]);
       }
       for (int r = 0; r < s.b; ++r)
@@ -147,7 +203,11 @@ TEST_P(Mma, FragmentsAndProducts) {
     got.bytes = device.download<uint8_t>(out, rc.bytes.size());
     forSums([&](int reg, int lane, int e, int at) {
       int want = c[size_t(at)];
-      for (int k = 0; k < s.k; ++k) want += a[size_t(at / s.n * s.k + k)] * b[size_t(k * s.n + at % s.n)];
+      bool exclusive = std::string_view(s.modifiers).find("xor") != std::string_view::npos;
+      for (int k = 0; k < s.k; ++k) {
+        int x = a[size_t(at / s.n * s.k + k)], y = b[size_t(k * s.n + at % s.n)];
+        want += exclusive ? x ^ y : x * y;
+      }
       uint64_t bits = 0;
       std::memcpy(&bits, got.at(reg, lane, e, s.accumulator), size_t(bytesOf(s.accumulator)));
       ASSERT_EQ(bits, encode(s.accumulator, want))

@@ -141,12 +141,28 @@ void setp(Warp &w, const Inst &i) {
   setPredicate(w, w.cta->operands[i.aux], m, combine(i.mods, second, c));
 }
 
+/// True is all ones in an integer and 1 in a float; of packed types each half is compared by itself.
 void setValue(Warp &w, const Inst &i) {
-  Mask m = lanesOf(w, i), value = combine(i.mods, compareValues(w, i, false), thirdPredicate(w, i));
-  u32 one = i.type2 == Type::F32 ? 0x3f800000u : ~0u;
+  Mask m = lanesOf(w, i), c = thirdPredicate(w, i);
+  Mask value = combine(i.mods, compareValues(w, i, false), c), upper = value;
+  bool packed = i.type == Type::F16x2 || i.type == Type::BF16x2;
+  if (packed) upper = combine(i.mods, compareValues(w, i, true), c);
+  u32 one = ~0u, mask = ~0u;
+  if (i.type2 == Type::F32) one = 0x3f800000u;
+  if (i.type2 == Type::F16 || i.type2 == Type::F16x2) one = 0x3c003c00u;
+  if (i.type2 == Type::BF16 || i.type2 == Type::BF16x2) one = 0x3f803f80u;
+  if (packed) mask = 0xffffu;
+  if (i.width == 2) {
+    u16 *d = slot<u16>(w, i.dst);
+    DLC_LANES {
+      u16 v = (value >> l & 1) ? u16(one) : u16(0);
+      d[l] = (m >> l & 1) ? v : d[l];
+    }
+    return;
+  }
   u32 *d = slot<u32>(w, i.dst);
   DLC_LANES {
-    u32 v = (value >> l & 1) ? one : 0;
+    u32 v = ((value >> l & 1) ? one & mask : 0) | ((upper >> l & 1) ? one & ~mask : 0);
     d[l] = (m >> l & 1) ? v : d[l];
   }
 }

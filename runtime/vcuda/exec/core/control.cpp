@@ -51,7 +51,9 @@ void nanosleep(Warp &w, const Inst &i) {
 }
 void nothing(Warp &, const Inst &) {}
 /// Execution is sequentially consistent; a fence only orders what the checks look at.
-void fence(Warp &, const Inst &) {}
+void fence(Warp &w, const Inst &i) {
+  if (w.cta->shadow && lanesOf(w, i)) fenceShared(w);
+}
 
 } // namespace
 

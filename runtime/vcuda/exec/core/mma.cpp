@@ -225,6 +225,7 @@ template <unsigned K> Handler integerMma(const MmaShape &s) {
 Handler mmaHandler(const Inst &i) {
   if (i.kind != Kind::Mma) return nullptr;
   const MmaShape &s = mmaShapes[i.imm];
+  if (s.general) return nullptr;
   if (s.d == Type::F64) return mmaDouble;
   if (s.d == Type::S32) return s.k == 32 ? integerMma<32>(s) : integerMma<16>(s);
   if (s.d == Type::F16) return s.k == 16 ? mmaHalf<16> : mmaHalf<8>;

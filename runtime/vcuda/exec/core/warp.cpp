@@ -1,22 +1,35 @@
 // What the lanes of a warp do together: shuffles, votes, matches, matrix loads (PTX
 // ISA 9.7.9, 9.7.13, 9.7.15), and copies.
 #include "runtime/vcuda/exec/core/core.h"
+#include "runtime/vcuda/exec/mma_shapes.h"
 #include "runtime/vcuda/exec/special.h"
 
 namespace dlc::vcuda::exec::DLC_CORE {
 namespace {
 
-/// The member masks of the lanes that execute; lanes of one instruction must name the same one.
+/// All lanes that the executing ones name as members. Groups with masks of their own may execute one
+/// instruction together: eachGroup tells them apart.
 DLC_INLINE Mask membersOf(Warp &w, const Inst &i, Mask m, u32 slotOffset) {
   const u32 *members = slot<u32>(w, slotOffset);
-  Mask first = members[__builtin_ctz(m)];
-  Mask without = 0;
+  Mask all = 0, without = 0;
   for (Mask n = m; n; n &= n - 1) {
     unsigned l = unsigned(__builtin_ctz(n));
+    all |= members[l];
     if (!(members[l] >> l & 1)) without |= 1u << l;
   }
   if (without) reportLanes(w, i, "bad-membermask", without, "the executing lane is not in the member mask");
-  return first;
+  return all;
+}
+
+template <class F> DLC_INLINE void eachGroup(Warp &w, Mask m, u32 slotOffset, F f) {
+  const u32 *members = slot<u32>(w, slotOffset);
+  while (m) {
+    Mask wanted = members[__builtin_ctz(m)], group = 0;
+    for (unsigned l = 0; l < 32; ++l) group |= Mask(members[l] == wanted) << l;
+    group &= m;
+    f(group);
+    m &= ~group;
+  }
 }
 
 void shfl(Warp &w, const Inst &i) {
@@ -65,83 +78,87 @@ void shfl(Warp &w, const Inst &i) {
 }
 
 void vote(Warp &w, const Inst &i) {
-  Mask m = lanesOf(w, i);
-  if (!m) return;
-  Mask members = membersOf(w, i, m, i.b);
-  if (!gatherMembers(w, i, members)) return;
-  Mask p = predicate(w, i.a);
-  if (i.mods >> 20 & 1) p = ~p;
-  p &= m;
-  switch (VoteMode(i.mods >> ModKindShift & 3)) {
-  case VoteMode::All:
-    return setPredicate(w, i.dst, m, p == m ? AllLanes : 0);
-  case VoteMode::Any:
-    return setPredicate(w, i.dst, m, p ? AllLanes : 0);
-  case VoteMode::Uni:
-    return setPredicate(w, i.dst, m, p == m || p == 0 ? AllLanes : 0);
-  default: {
-    u32 *d = slot<u32>(w, i.dst);
-    DLC_LANES d[l] = (m >> l & 1) ? p : d[l];
-  }
-  }
+  Mask all = lanesOf(w, i);
+  if (!all) return;
+  if (!gatherMembers(w, i, membersOf(w, i, all, i.b))) return;
+  Mask predicates = predicate(w, i.a);
+  if (i.mods >> 20 & 1) predicates = ~predicates;
+  eachGroup(w, all, i.b, [&](Mask m) {
+    Mask p = predicates & m;
+    switch (VoteMode(i.mods >> ModKindShift & 3)) {
+    case VoteMode::All:
+      return setPredicate(w, i.dst, m, p == m ? AllLanes : 0);
+    case VoteMode::Any:
+      return setPredicate(w, i.dst, m, p ? AllLanes : 0);
+    case VoteMode::Uni:
+      return setPredicate(w, i.dst, m, p == m || p == 0 ? AllLanes : 0);
+    default: {
+      u32 *d = slot<u32>(w, i.dst);
+      DLC_LANES d[l] = (m >> l & 1) ? p : d[l];
+    }
+    }
+  });
 }
 
 template <class T> void match(Warp &w, const Inst &i) {
-  Mask m = lanesOf(w, i);
-  if (!m) return;
-  Mask members = membersOf(w, i, m, i.b);
-  if (!gatherMembers(w, i, members)) return;
+  Mask lanes = lanesOf(w, i);
+  if (!lanes) return;
+  if (!gatherMembers(w, i, membersOf(w, i, lanes, i.b))) return;
   T a[32];
   memcpy(a, slot<T>(w, i.a), sizeof a);
   u32 *d = slot<u32>(w, i.dst);
   bool all = i.mods >> ModKindShift & 1;
-  Mask equalToFirst = 0;
-  T first = a[__builtin_ctz(m)];
-  for (unsigned l = 0; l < 32; ++l) equalToFirst |= Mask(a[l] == first) << l;
-  bool same = (equalToFirst & m) == m;
-  for (Mask n = m; n; n &= n - 1) {
-    unsigned l = unsigned(__builtin_ctz(n));
-    Mask equal = 0;
-    for (unsigned k = 0; k < 32; ++k) equal |= Mask(a[k] == a[l]) << k;
-    d[l] = all ? (same ? m : 0) : equal & m;
-  }
-  if (i.count) setPredicate(w, w.cta->operands[i.aux], m, same ? AllLanes : 0);
+  eachGroup(w, lanes, i.b, [&](Mask m) {
+    Mask equalToFirst = 0;
+    T first = a[__builtin_ctz(m)];
+    for (unsigned l = 0; l < 32; ++l) equalToFirst |= Mask(a[l] == first) << l;
+    bool same = (equalToFirst & m) == m;
+    for (Mask n = m; n; n &= n - 1) {
+      unsigned l = unsigned(__builtin_ctz(n));
+      Mask equal = 0;
+      for (unsigned k = 0; k < 32; ++k) equal |= Mask(a[k] == a[l]) << k;
+      d[l] = all ? (same ? m : 0) : equal & m;
+    }
+    if (i.count) setPredicate(w, w.cta->operands[i.aux], m, same ? AllLanes : 0);
+  });
 }
 
 void redux(Warp &w, const Inst &i) {
-  Mask m = lanesOf(w, i);
-  if (!m) return;
-  Mask members = membersOf(w, i, m, i.b);
-  if (!gatherMembers(w, i, members)) return;
-  const u32 *a = slot<u32>(w, i.a);
-  u32 r = a[__builtin_ctz(m)];
-  bool isSigned = i.type == Type::S32;
-  for (Mask n = m & (m - 1); n; n &= n - 1) {
-    u32 v = a[__builtin_ctz(n)];
-    bool less = isSigned ? s32(v) < s32(r) : v < r;
-    switch (AtomOp(i.mods >> ModKindShift & 15)) {
-    case AtomOp::Add:
-      r += v;
-      break;
-    case AtomOp::Min:
-      r = less ? v : r;
-      break;
-    case AtomOp::Max:
-      r = less ? r : v;
-      break;
-    case AtomOp::And:
-      r &= v;
-      break;
-    case AtomOp::Or:
-      r |= v;
-      break;
-    default:
-      r ^= v;
-      break;
+  Mask all = lanesOf(w, i);
+  if (!all) return;
+  if (!gatherMembers(w, i, membersOf(w, i, all, i.b))) return;
+  u32 a[32];
+  memcpy(a, slot<u32>(w, i.a), sizeof a);
+  eachGroup(w, all, i.b, [&](Mask m) {
+    u32 r = a[__builtin_ctz(m)];
+    bool isSigned = i.type == Type::S32;
+    for (Mask n = m & (m - 1); n; n &= n - 1) {
+      u32 v = a[__builtin_ctz(n)];
+      bool less = isSigned ? s32(v) < s32(r) : v < r;
+      switch (AtomOp(i.mods >> ModKindShift & 15)) {
+      case AtomOp::Add:
+        r += v;
+        break;
+      case AtomOp::Min:
+        r = less ? v : r;
+        break;
+      case AtomOp::Max:
+        r = less ? r : v;
+        break;
+      case AtomOp::And:
+        r &= v;
+        break;
+      case AtomOp::Or:
+        r |= v;
+        break;
+      default:
+        r ^= v;
+        break;
+      }
     }
-  }
-  u32 *d = slot<u32>(w, i.dst);
-  DLC_LANES d[l] = (m >> l & 1) ? r : d[l];
+    u32 *d = slot<u32>(w, i.dst);
+    DLC_LANES d[l] = (m >> l & 1) ? r : d[l];
+  });
 }
 
 void activeMask(Warp &w, const Inst &i) {
@@ -151,14 +168,15 @@ void activeMask(Warp &w, const Inst &i) {
 }
 
 void elect(Warp &w, const Inst &i) {
-  Mask m = lanesOf(w, i);
-  if (!m) return;
-  Mask members = membersOf(w, i, m, i.b);
-  if (!gatherMembers(w, i, members)) return;
-  u32 leader = u32(__builtin_ctz(m));
+  Mask all = lanesOf(w, i);
+  if (!all) return;
+  if (!gatherMembers(w, i, membersOf(w, i, all, i.b))) return;
   u32 *d = slot<u32>(w, i.dst);
-  DLC_LANES d[l] = (m >> l & 1) ? leader : d[l];
-  setPredicate(w, w.cta->operands[i.aux], m, 1u << leader);
+  eachGroup(w, all, i.b, [&](Mask m) {
+    u32 leader = u32(__builtin_ctz(m));
+    DLC_LANES d[l] = (m >> l & 1) ? leader : d[l];
+    setPredicate(w, w.cta->operands[i.aux], m, 1u << leader);
+  });
 }
 
 void warpSync(Warp &w, const Inst &i) {
@@ -362,6 +380,12 @@ DLC_INLINE u64 specialValue(const Warp &w, unsigned l, SpecialRegister s) {
     return c.sharedBytes;
   case S::WarpSize:
     return 32;
+  case S::ReservedShared:
+    return c.reservedShared;
+  case S::GridWorkspaceHigh:
+    return c.gridWorkspace >> 32;
+  case S::GridWorkspaceLow:
+    return u32(c.gridWorkspace);
   default:
     return 0;
   }
@@ -374,6 +398,16 @@ void specialRegister(Warp &w, const Inst &i) {
     u64 v = specialValue(w, l, SpecialRegister(i.aux));
     memcpy(d + size_t(l) * i.width, &v, i.width);
   }
+}
+
+/// What is done element by element, outside of the core.
+template <void (*Service)(Warp &, const Inst &, Mask)> void forward(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (m) Service(w, i, m);
+}
+template <void (*Service)(Warp &, const Inst &, Mask)> void forwardAligned(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i);
+  if (m && requireAligned(w, i, m)) Service(w, i, m);
 }
 
 } // namespace
@@ -409,6 +443,18 @@ Handler warpHandler(const Inst &i) {
     return cpAsyncWait;
   case Kind::SpecialReg:
     return specialRegister;
+  case Kind::Mbarrier:
+    return forward<mbarrier>;
+  case Kind::Video:
+    return forward<videoInstruction>;
+  case Kind::WmmaLoad:
+    return forwardAligned<wmmaLoad>;
+  case Kind::WmmaStore:
+    return forwardAligned<wmmaStore>;
+  case Kind::Wmma:
+    return forwardAligned<wmmaMultiply>;
+  case Kind::Mma:
+    return mmaShapes[i.imm].general ? forwardAligned<multiplyFragments> : Handler(nullptr);
   default:
     return nullptr;
   }

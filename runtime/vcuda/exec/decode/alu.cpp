@@ -355,11 +355,18 @@ bool Decoder::set() {
   if (!takeCompare(mods, type)) return false;
   uint32_t boolOp = takeBoolOp();
   mods |= boolOp << 21 | takeMods((typeSet(Type::F32) | halves) & bit(type) ? ModFtz : 0);
-  if (!(typeSet(Type::U32, Type::S32, Type::F32) & bit(dtype)) ||
-      !((ints | bits3 | typeSet(Type::F32, Type::F64)) & bit(type)) || operandCount() != (boolOp ? 4u : 3u))
+  uint64_t results = type == Type::F16      ? typeSet(Type::F16, Type::U16, Type::S16, Type::U32, Type::S32)
+                     : type == Type::BF16   ? typeSet(Type::BF16, Type::U16, Type::S16, Type::U32, Type::S32)
+                     : type == Type::F16x2  ? typeSet(Type::F16x2, Type::U32, Type::S32)
+                     : type == Type::BF16x2 ? typeSet(Type::BF16x2, Type::U32, Type::S32)
+                                            : typeSet(Type::U32, Type::S32, Type::F32);
+  if (!(results & bit(dtype)) ||
+      !((ints | bits3 | typeSet(Type::F32, Type::F64) | halves | bhalves) & bit(type)) ||
+      operandCount() != (boolOp ? 4u : 3u))
     return failOperands();
   Inst &inst = emit(Kind::Set, type);
   inst.type2 = dtype;
+  inst.width = uint8_t(typeBytes(dtype));
   inst.mods = mods;
   if (!dst(operand(0), dtype) || !src(Field::A, operand(1), type) || !src(Field::B, operand(2), type))
     return false;
@@ -414,6 +421,7 @@ bool Decoder::special(std::string_view name, const Operand &o, Type type) {
   std::optional<uint32_t> id = specialRegister(name);
   if (!id) return fail("special register '" + std::string(name) + "' is not supported");
   unsigned bytes = typeBytes(type);
+  if (SpecialRegister(*id) == SpecialRegister::ReservedShared) code.usesReservedShared = true;
   Inst &inst = emit(Kind::SpecialReg, type);
   inst.aux = *id;
   inst.width = uint8_t(bytes);

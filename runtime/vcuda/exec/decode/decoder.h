@@ -148,10 +148,20 @@ private:
   bool match();
   bool redux();
   bool activemask();
-  bool mma();
   bool movmatrix();
   bool nanosleep();
   bool elect();
+  // Opcodes (matrix.cpp).
+  bool mma();
+  bool wmma();
+  bool wmmaAccess();
+  std::string_view takeShape();
+  Type takeMatrixType();
+  // Opcodes (mbarrier.cpp).
+  bool mbarrier();
+  bool asyncArrive();
+  bool sharedBarrier(const Operand &o);
+  bool video();
 
   const ptx::SyntaxModule &syntax;
   Code &code;

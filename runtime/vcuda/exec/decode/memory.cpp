@@ -102,7 +102,7 @@ bool Decoder::load() {
   if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
   Inst &inst = emit(Kind::Ld, type);
-  inst.mods = (strong ? ModVolatile : 0) | (nc ? ModNonCoherent : 0);
+  inst.mods = (strong ? ModVolatile : 0) | (acquire ? ModAcquire : 0) | (nc ? ModNonCoherent : 0);
   if (!address(operand(1), space)) return false;
   if (!vectorOperand(operand(0), type, count, Role::Def)) return false;
   const Operand &first = operand(0).kind == Operand::Vector ? operand(0).elements[0] : operand(0);
@@ -124,8 +124,8 @@ bool Decoder::load() {
 }
 
 bool Decoder::store() {
-  bool strong = false;
-  if (take("volatile") || take("relaxed") || take("release") || take("mmio")) strong = true;
+  bool strong = false, release = take("release");
+  if (release || take("volatile") || take("relaxed") || take("mmio")) strong = true;
   take("weak");
   for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) take(scope);
   Space space;
@@ -136,7 +136,7 @@ bool Decoder::store() {
   Type type = takeType();
   if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
-  emit(Kind::St, type).mods = strong ? ModVolatile : 0;
+  emit(Kind::St, type).mods = (strong ? ModVolatile : 0) | (release ? ModRelease : 0);
   if (!address(operand(0), space)) return false;
   if (space == Space::Param) return fail("kernel parameters cannot be stored to");
   if (!vectorOperand(operand(1), type, count, Role::Use)) return false;
@@ -166,7 +166,11 @@ bool Decoder::atom() {
       {"dec", AtomOp::Dec},   {"min", AtomOp::Min}, {"max", AtomOp::Max}, {"and", AtomOp::And},
       {"or", AtomOp::Or},     {"xor", AtomOp::Xor}};
   bool returns = statement->opcode == "atom";
-  for (std::string_view sem : {"relaxed", "acquire", "release", "acq_rel"}) take(sem);
+  uint32_t order = 0;
+  if (take("acquire")) order = ModAcquire;
+  if (take("release")) order = ModRelease;
+  if (take("acq_rel")) order = ModAcquire | ModRelease;
+  take("relaxed");
   for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) take(scope);
   Space space;
   takeSpace(space);
@@ -183,7 +187,7 @@ bool Decoder::atom() {
   size_t sources = cas ? 2 : 1, shift = returns ? 1 : 0;
   if (operandCount() < 1 + sources + shift || operandCount() > 2 + sources + shift) return failOperands();
   Inst &inst = emit(returns ? Kind::Atom : Kind::Red, type);
-  inst.mods = uint32_t(*op) << ModKindShift | (returns ? ModReturns : 0);
+  inst.mods = uint32_t(*op) << ModKindShift | order | (returns ? ModReturns : 0);
   inst.width = uint8_t(typeBytes(type));
   if (!address(operand(shift), space)) return false;
   if (space != Space::Global)
@@ -248,6 +252,7 @@ bool Decoder::stmatrix() {
 /// global high.
 bool Decoder::cpAsync() {
   take("async");
+  if (take("mbarrier")) return asyncArrive();
   if (take("commit_group")) {
     emit(Kind::CpAsyncCommit, Type::None);
     return operandCount() == 0 || failOperands();

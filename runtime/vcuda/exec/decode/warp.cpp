@@ -1,8 +1,6 @@
 // Control flow, barriers and what the lanes of a warp do together (PTX ISA 9.7.12 to 9.7.15).
 #include "runtime/vcuda/exec/decode/decoder.h"
 
-#include "runtime/vcuda/exec/mma_shapes.h"
-
 using namespace dlc::vcuda;
 using namespace dlc::vcuda::exec;
 using ptx::typeBytes;
@@ -95,6 +93,22 @@ const std::unordered_map<std::string_view, Decoder::Method> &Decoder::methods() 
                                                                      {"redux", &D::redux},
                                                                      {"activemask", &D::activemask},
                                                                      {"mma", &D::mma},
+                                                                     {"wmma", &D::wmma},
+                                                                     {"mbarrier", &D::mbarrier},
+                                                                     {"vadd2", &D::video},
+                                                                     {"vadd4", &D::video},
+                                                                     {"vsub2", &D::video},
+                                                                     {"vsub4", &D::video},
+                                                                     {"vavrg2", &D::video},
+                                                                     {"vavrg4", &D::video},
+                                                                     {"vabsdiff2", &D::video},
+                                                                     {"vabsdiff4", &D::video},
+                                                                     {"vmin2", &D::video},
+                                                                     {"vmin4", &D::video},
+                                                                     {"vmax2", &D::video},
+                                                                     {"vmax4", &D::video},
+                                                                     {"vset2", &D::video},
+                                                                     {"vset4", &D::video},
                                                                      {"movmatrix", &D::movmatrix},
                                                                      {"nanosleep", &D::nanosleep},
                                                                      {"elect", &D::elect}};
@@ -152,7 +166,11 @@ bool Decoder::call() {
     uint32_t target = callee.symbol.index;
     if (syntax.functions[target].aliasOf >= 0) target = uint32_t(syntax.functions[target].aliasOf);
     const ptx::Function &f = syntax.functions[target];
-    if (!f.hasBody) return fail("function '" + f.name + "' has no body (there is no linker)");
+    site.builtin = !f.hasBody && f.name == "vprintf"        ? Builtin::Print
+                   : !f.hasBody && f.name == "__assertfail" ? Builtin::AssertFail
+                                                            : Builtin::None;
+    if (!f.hasBody && site.builtin == Builtin::None)
+      return fail("function '" + f.name + "' has no body (there is no linker)");
     if (f.isKernel) return fail("a kernel cannot be called");
     auto bytesOf = [&](const std::vector<uint32_t> &list) {
       std::vector<uint32_t> bytes;
@@ -161,6 +179,12 @@ bool Decoder::call() {
     };
     if (bytesOf(f.parameters) != site.argumentBytes || bytesOf(f.results) != site.resultBytes)
       return fail("arguments of the call do not match '" + f.name + "'");
+    using Sizes = std::vector<uint32_t>;
+    if ((site.builtin == Builtin::Print &&
+         (site.argumentBytes != Sizes{8, 8} || site.resultBytes != Sizes{4})) ||
+        (site.builtin == Builtin::AssertFail &&
+         (site.argumentBytes != Sizes{8, 8, 4, 8, 8} || !site.resultBytes.empty())))
+      return fail("'" + f.name + "' is not declared as the system has it");
     site.function = int32_t(target);
   }
   code.calls.push_back(std::move(site));
@@ -301,35 +325,6 @@ bool Decoder::elect() {
   p.kind = Operand::Reg;
   p.reg = uint32_t(second);
   return poolDst(p, Type::Pred);
-}
-
-/// Registers of D, A, B, C follow each other in the pool; the shape is a row of mmaShapes (index in imm).
-bool Decoder::mma() {
-  if (!take("sync") || !take("aligned")) return failOperands();
-  bool satfinite = take("satfinite");
-  std::string_view shapeName;
-  for (size_t i = 0; i < modifiers.size(); ++i) {
-    if (modifiers[i].size() > 4 && modifiers[i][0] == 'm' &&
-        modifiers[i].find('k') != std::string_view::npos) {
-      shapeName = modifiers[i];
-      take(shapeName);
-      break;
-    }
-  }
-  bool rowCol = take("row") && take("col");
-  Type d = takeType(), a = takeType(), b = takeType(), c = takeType();
-  const MmaShape *shape = rowCol ? findMmaShape(shapeName, d, a, b, c) : nullptr;
-  if (!shape || (satfinite && d != Type::S32)) return fail("'" + opcodeText() + "' is not supported");
-  if (operandCount() != 4) return failOperands();
-  Inst &inst = emit(Kind::Mma, d);
-  inst.type2 = a;
-  inst.mods = ModAligned | (satfinite ? ModSat : 0);
-  inst.imm = shape - mmaShapes;
-  Type dReg = d == Type::F64 ? Type::F64 : Type::B32, aReg = a == Type::F64 ? Type::F64 : Type::B32;
-  return vectorOperand(operand(0), dReg, shape->dRegisters, Role::Def) &&
-         vectorOperand(operand(1), aReg, shape->aRegisters, Role::Use) &&
-         vectorOperand(operand(2), aReg, shape->bRegisters, Role::Use) &&
-         vectorOperand(operand(3), dReg, shape->dRegisters, Role::Use);
 }
 
 bool Decoder::movmatrix() {
