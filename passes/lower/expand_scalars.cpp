@@ -1,5 +1,6 @@
 // Scalar arithmetic with a result for every input, and maths in terms of what the backend selects.
 //
+//   arith.divui %a, %b {tile.positive_divisor}  ->  arith.divui %a, %b
 //   arith.divsi %a, %b  ->  %b == 0 ? 0 : %b == -1 ? -%a : %a / %b
 //   arith.shli %a, %n   ->  %n < width ? %a << %n : 0
 //   arith.fptosi %x     ->  llvm.fptosi.sat (NaN is 0)
@@ -28,14 +29,15 @@ Value isEqual(OpBuilder &b, Location loc, Value x, int64_t value) {
   return arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, x, constant(b, loc, x.getType(), value));
 }
 
-// A constant divisor needs no guard.
-bool isSafeDivisor(Value divisor, bool isSigned) {
+// A divisor needs no guard that is a constant, or that the distribution knew to be positive.
+bool isSafeDivisor(Operation *op, Value divisor, bool isSigned) {
   APInt value;
+  if (op->removeDiscardableAttr("tile.positive_divisor")) return true;
   return matchPattern(divisor, m_ConstantInt(&value)) && !value.isZero() && !(isSigned && value.isAllOnes());
 }
 
 template <typename Op> void totalDivision(Op op, bool isSigned, bool remainder) {
-  if (isSafeDivisor(op.getRhs(), isSigned)) return;
+  if (isSafeDivisor(op, op.getRhs(), isSigned)) return;
   OpBuilder b(op);
   Location loc = op.getLoc();
   Value a = op.getLhs(), d = op.getRhs();

@@ -77,6 +77,7 @@ private:
       endBlock = scalar(end, division.blocks + 1);
       id = tileAt = scalar(mod(id, division.tiles()), division.tiles());
     }
+    if (isWide()) return placeInGroups(id);
     tileN = emitter.facts.simplify(mod(id, tilesN));
     Dim rest = floorDiv(id, tilesN);
     tileM = emitter.facts.simplify(oneBatch ? rest : mod(rest, tilesM));
@@ -85,6 +86,29 @@ private:
     tileN = scalar(tileN, tilesN);
     tileM = scalar(tileM, tilesM);
     if (!oneBatch) batchAt = scalar(batchAt, p.batch);
+  }
+
+  // Whether a row of tiles is about as long as the device is wide: in the order of placeTile, B would be read
+  // again for every row.
+  bool isWide() {
+    constexpr int64_t manyTiles = 48;
+    return emitter.facts.proveLessEqual(Dim(manyTiles), division.tilesN) && !division.tilesM.isConstant(1);
+  }
+
+  // A few tiles along m come before n moves on: what runs at one time shares columns of B and rows of A.
+  void placeInGroups(const Dim &id) {
+    constexpr int64_t rowsOfGroup = 8;
+    const Dim &tilesM = division.tilesM, &tilesN = division.tilesN;
+    Dim inBatch = tilesM * tilesN, group = tilesN * rowsOfGroup;
+    bool oneBatch = p.batch.isConstant(1);
+    batchAt = oneBatch ? Dim(0) : scalar(floorDiv(id, inBatch), p.batch);
+    Dim at = oneBatch ? id : scalar(mod(id, inBatch), inBatch);
+    Dim first = scalar(floorDiv(at, group) * rowsOfGroup, tilesM), within = scalar(mod(at, group), group);
+    // The last group may have fewer rows.
+    Dim rows = emitter.newSymbol(emitter.evaluate(max(Dim(1), min(Dim(rowsOfGroup), tilesM - first))));
+    emitter.facts.declare(rows.symbolName(), {1, rowsOfGroup});
+    tileM = scalar(first + mod(within, rows), tilesM);
+    tileN = scalar(floorDiv(within, rows), tilesN);
   }
 
   Dim scalar(const Dim &expr, const Dim &extent) {

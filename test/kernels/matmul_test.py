@@ -85,6 +85,10 @@ class Matmul(base.Kernels):
         self.check("f16", 1536, 1536, 64, (False, False, False))
         self.check("bf16", 1537, 1544, 40, (False, True, False))
 
+    def test_wide(self):
+        """Tiles in groups of eight rows, the last group with one."""
+        self.check("f16", 1100, 12801, 16, (False, True, False), aligned=False)
+
     def test_rows_of_any_length(self):
         for orders in itertools.product((False, True), repeat=3):
             self.check("f16", 67, 51, 33, orders, aligned=False)

@@ -15,6 +15,15 @@ func.func @divide(%a: i32, %b: i32) -> i32 {
   return %q : i32
 }
 
+// A divisor that the distribution proved positive needs no guard.
+// CHECK-LABEL: func.func @divide_by_extent(
+// CHECK-NEXT:    %[[Q:.*]] = arith.divui %arg0, %arg1 : i32
+// CHECK-NEXT:    return %[[Q]]
+func.func @divide_by_extent(%a: i32, %b: i32) -> i32 {
+  %q = arith.divui %a, %b {tile.positive_divisor} : i32
+  return %q : i32
+}
+
 // A constant divisor is as safe as it looks.
 // CHECK-LABEL: func.func @divide_by_seven(
 // CHECK-NOT:     arith.select

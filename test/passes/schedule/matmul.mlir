@@ -4,6 +4,8 @@
 // RUN: dlc %t/turned.mlir --emit=tile | FileCheck %s --check-prefix=TURNED
 // RUN: dlc %t/gated.mlir --emit=tile | FileCheck %s --check-prefix=GATED
 // RUN: dlc %t/along_m.mlir --emit=tile | FileCheck %s --check-prefix=ALONGM
+// RUN: dlc %t/wide.mlir --emit=tile | FileCheck %s --check-prefix=WIDE
+// RUN: dlc %t/wide.mlir --emit=thread | FileCheck %s --check-prefix=GUARDS
 // RUN: dlc %t/single.mlir --emit=tile | FileCheck %s --check-prefix=SINGLE
 
 //--- linear.mlir
@@ -100,6 +102,26 @@ func.func @main(%x: tensor<?x256xbf16, #graph.dims<M, 256>>, %w: tensor<256x512x
   %d = graph.dot %x, %w batch [] x [] contract [1] x [0] : tensor<?x256xbf16, #graph.dims<M, 256>>, tensor<256x512xbf16> -> tensor<?x512xbf16, #graph.dims<M, 512>>
   %t = graph.transpose %d perm [1, 0] : tensor<?x512xbf16, #graph.dims<M, 512>> -> tensor<512x?xbf16, #graph.dims<512, M>>
   return %t : tensor<512x?xbf16, #graph.dims<512, M>>
+}
+
+//--- wide.mlir
+// Long rows of tiles go in groups of eight rows: along m within a group, then along n. The last group may be smaller, but never
+// empty, so that nothing guards the divisions by its rows.
+// WIDE-LABEL: func.func @k0_matmul(
+// WIDE:         %[[ID:.*]] = tile.program_id 0
+// WIDE:         %[[FIRST:.*]] = tile.eval <"{{.*}} * 8"> bind [x0 = %[[ID]] : i32]
+// WIDE:         %[[AT:.*]] = tile.eval <"x0 mod {{[0-9]+}}"> bind [x0 = %[[ID]] : i32]
+// WIDE:         %[[ROWS:.*]] = tile.eval <"max(min({{.*}}, 8), 1)"> bind [{{.*}}%[[FIRST]] : i32]
+// WIDE:         tile.eval <"{{.*}} mod {{.*}}"> bind [{{.*}}%[[ROWS]] : i32]
+// WIDE:         tile.eval <"{{.*}} floordiv {{.*}}"> bind [{{.*}}%[[ROWS]] : i32]
+// GUARDS-LABEL: func.func @k0_matmul(
+// GUARDS:         %[[ROWS:.*]] = arith.maxsi
+// GUARDS:         arith.remui %{{.*}}, %[[ROWS]] : i32
+// GUARDS:         arith.divui %{{.*}}, %[[ROWS]] : i32
+graph.symbol "M" min 2048 max 4096 multiple 1 origins ["x dim 0"]
+func.func @main(%x: tensor<?x64xf16, #graph.dims<M, 64>>, %w: tensor<64x32768xf16>) -> tensor<?x32768xf16, #graph.dims<M, 32768>> {
+  %d = graph.dot %x, %w batch [] x [] contract [1] x [0] : tensor<?x64xf16, #graph.dims<M, 64>>, tensor<64x32768xf16> -> tensor<?x32768xf16, #graph.dims<M, 32768>>
+  return %d : tensor<?x32768xf16, #graph.dims<M, 32768>>
 }
 
 //--- single.mlir
