@@ -2,6 +2,8 @@
 // for.
 #include "runtime/vcuda/exec/counters.h"
 
+#include "runtime/vcuda/exec/coverage.h"
+
 #include "runtime/vcuda/exec/mma_shapes.h"
 
 #include <algorithm>
@@ -273,6 +275,8 @@ void addBlocks(const Launch &launch, const std::vector<uint64_t> &counts, Counte
     if (!counts[b]) continue;
     for (uint32_t i = code.blocks[b].first + 1; i < code.blocks[b].end; ++i) {
       const Inst &inst = code.instructions[i];
+      if (i < code.formOf.size() && code.formOf[i])
+        Coverage::get()->addRan(code.forms[code.formOf[i]], launch.kernel->name);
       out.instructions[size_t(classOf(inst))] += counts[b];
       if (launch.options.counters) out.lines[inst.line].executed += counts[b];
       if (inst.kind == Kind::Mma) {

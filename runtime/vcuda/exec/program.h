@@ -65,6 +65,9 @@ struct Code {
   std::vector<CallSite> calls;
   std::vector<std::vector<uint32_t>> branchTables; ///< instruction indices
   std::vector<std::string> files;
+  /// With coverage asked for: the text of every form, and which one each instruction has (0 = none).
+  std::vector<std::string> forms;
+  std::vector<uint32_t> formOf;
   uint32_t smallestSharedAccess = 16;
   bool usesReservedShared = false; ///< %reserved_smem_offset_1 is read
 };

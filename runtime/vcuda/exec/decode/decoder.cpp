@@ -1,5 +1,7 @@
 #include "runtime/vcuda/exec/decode/decoder.h"
 
+#include "runtime/vcuda/exec/coverage.h"
+
 #include <algorithm>
 #include <bit>
 
@@ -23,6 +25,7 @@ std::string Decoder::opcodeText() const {
 }
 
 bool Decoder::take(std::string_view modifier) {
+  if (Coverage *coverage = Coverage::get()) coverage->addKnown(statement->opcode, modifier);
   auto found = std::find(modifiers.begin(), modifiers.end(), modifier);
   if (found == modifiers.end()) return false;
   modifiers.erase(found);
@@ -275,6 +278,16 @@ void Decoder::startBlock() {
   statement = keep;
 }
 
+/// For coverage: the instructions that a statement became have its form.
+void Decoder::noteForm(size_t firstInstruction) {
+  if (!Coverage::get()) return;
+  if (code.forms.empty()) code.forms.push_back("");
+  auto [found, inserted] = formIndex.try_emplace(opcodeText(), uint32_t(code.forms.size()));
+  if (inserted) code.forms.push_back(found->first);
+  code.formOf.resize(firstInstruction, 0);
+  code.formOf.resize(code.instructions.size(), found->second);
+}
+
 void Decoder::decodeStatement(const Statement &s) {
   statement = &s;
   modifiers.assign(s.modifiers.begin(), s.modifiers.end());
@@ -283,9 +296,9 @@ void Decoder::decodeStatement(const Statement &s) {
     fail("instruction '" + std::string(s.opcode) + "' is not supported");
     return;
   }
-  size_t before = errors.size();
+  size_t before = errors.size(), first = code.instructions.size();
   if ((this->*method->second)())
-    modifiersDone();
+    modifiersDone() && (noteForm(first), true);
   else if (errors.size() == before)
     failOperands();
 }
@@ -500,6 +513,9 @@ void Decoder::measureLocal(std::vector<KernelInfo> &kernels) {
 
 void Decoder::run(std::vector<KernelInfo> &kernels) {
   code.files = syntax.files;
+  if (Coverage *coverage = Coverage::get()) {
+    for (const auto &[opcode, method] : methods()) coverage->addOpcode(opcode);
+  }
   placeShared(kernels);
   code.functions.resize(syntax.functions.size());
   for (size_t f = 0; f < syntax.functions.size(); ++f) {

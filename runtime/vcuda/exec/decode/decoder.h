@@ -50,6 +50,7 @@ private:
   // Module (decoder.cpp).
   void decodeFunction(uint32_t index);
   void decodeStatement(const Statement &statement);
+  void noteForm(size_t firstInstruction);
   void placeShared(std::vector<KernelInfo> &kernels);
   void measureLocal(std::vector<KernelInfo> &kernels);
   void startBlock();
@@ -180,6 +181,7 @@ private:
   std::vector<std::set<uint32_t>> sharedUses, calls; ///< by function
   std::vector<bool> callsUnknown;
   std::map<uint64_t, uint32_t> sourceIndex;
+  std::map<std::string, uint32_t> formIndex;
 };
 
 } // namespace dlc::vcuda::exec
