@@ -272,7 +272,10 @@ private:
   SmallVector<Value> accumulate(SmallVector<Value> sums, ArrayRef<std::pair<int64_t, int64_t>> uses) {
     SmallVector<Dim> dims = graph::dimsOf(match.operand), guards;
     for (size_t d = 0; d < dims.size(); ++d) {
-      if (match.slides[d].size == 1 && match.slides[d].low.isConstant(0) && match.slides[d].stride == 1)
+      // The last outputs of a run may lie past the end, whatever the window.
+      bool isRun = match.sliding == d && match.run > 1;
+      if (!isRun && match.slides[d].size == 1 && match.slides[d].low.isConstant(0) &&
+          match.slides[d].stride == 1)
         continue;
       guards.push_back(at[d]);
       guards.push_back(dims[d] - 1 - at[d]);
