@@ -5,6 +5,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SHA256.h"
+#include "llvm/Support/xxhash.h"
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
@@ -16,6 +17,12 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 std::string hex(llvm::SHA256 &hash) { return llvm::toHex(hash.final(), /*LowerCase=*/true); }
+
+std::string sha256(llvm::StringRef bytes) {
+  llvm::SHA256 hash;
+  hash.update(bytes);
+  return hex(hash);
+}
 
 /// A file that appears under its name only when it is whole.
 class AtomicFile {
@@ -37,10 +44,8 @@ public:
     stream = std::make_unique<llvm::raw_fd_ostream>(descriptor, /*shouldClose=*/true);
     return true;
   }
-  void write(llvm::StringRef bytes) {
-    *stream << bytes;
-    hash.update(bytes);
-  }
+  void write(llvm::StringRef bytes) { *stream << bytes; }
+  void overwriteStart(llvm::StringRef bytes) { stream->pwrite(bytes.data(), bytes.size(), 0); }
   bool close(std::string &error) {
     stream->flush();
     if (stream->has_error()) {
@@ -59,14 +64,40 @@ public:
     temporary.clear();
     return true;
   }
-  llvm::SHA256 hash;
+  /// The SHA-256 of a closed file, read piece by piece: the pages are still in the system's cache.
+  bool hash(std::string &digest, std::string &error) const {
+    auto file = llvm::sys::fs::openNativeFileForRead(temporary);
+    if (!file) {
+      error = "cannot read '" + path + "' again: " + llvm::toString(file.takeError());
+      return false;
+    }
+    llvm::SHA256 sum;
+    auto failed = readPieces(*file, sum);
+    llvm::sys::fs::closeFile(*file);
+    if (failed)
+      error = "cannot read '" + path + "' again: " + llvm::toString(std::move(failed));
+    else
+      digest = hex(sum);
+    return error.empty();
+  }
 
 private:
+  static llvm::Error readPieces(llvm::sys::fs::file_t file, llvm::SHA256 &sum) {
+    std::vector<char> piece(1 << 20);
+    while (true) {
+      auto count = llvm::sys::fs::readNativeFile(file, piece);
+      if (!count) return count.takeError();
+      if (*count == 0) return llvm::Error::success();
+      sum.update(llvm::StringRef(piece.data(), *count));
+    }
+  }
+
   std::string path, temporary;
   std::unique_ptr<llvm::raw_fd_ostream> stream;
 };
 
 constexpr llvm::StringLiteral generatorKey = "dlc-weights";
+constexpr size_t digestLength = 64; // of the tensors' bytes, in the header; zeros until they are written
 constexpr llvm::StringLiteral graphTextMark = "// dlc graph text: ";
 
 bool isOurs(const std::string &path, llvm::StringRef mark, bool atEnd) {
@@ -125,7 +156,7 @@ struct WeightsLayout {
 WeightsLayout layOut(const plan::Plan &plan, const WeightsTable &weights) {
   WeightsLayout layout;
   Json header;
-  header["__metadata__"] = {{"generator", generatorKey.str()}};
+  header["__metadata__"] = {{"generator", generatorKey.str()}, {"contents", std::string(digestLength, '0')}};
   uint64_t at = 0;
   int gaps = 0;
   for (const plan::Weight &weight : plan.weights) {
@@ -150,12 +181,15 @@ WeightsLayout layOut(const plan::Plan &plan, const WeightsTable &weights) {
   return layout;
 }
 
-// Streams the tensors one at a time, so that memory holds one beyond the mapped model.
-bool streamWeights(AtomicFile &file, const WeightsLayout &layout, const plan::Plan &plan,
+// Streams the tensors one at a time, so that memory holds one beyond the mapped model. The digest of their
+// bytes goes into the header last: so the header, which a load always checks, tells apart weights that agree
+// in names and shapes.
+bool streamWeights(AtomicFile &file, WeightsLayout &layout, const plan::Plan &plan,
                    const WeightsTable &weights, std::string &error) {
   file.write(layout.header);
   uint64_t at = 0;
   static const std::string zeros(256, '\0');
+  llvm::SHA256 contents;
   for (size_t i = 0; i < plan.weights.size(); ++i) {
     file.write(llvm::StringRef(zeros).take_front(layout.offsets[i] - at));
     auto held = weights.bytes(plan.weights[i].name);
@@ -163,9 +197,14 @@ bool streamWeights(AtomicFile &file, const WeightsLayout &layout, const plan::Pl
       error = "weight '" + plan.weights[i].name + "': " + llvm::toString(held.takeError());
       return false;
     }
-    file.write(llvm::StringRef(held->bytes().data(), held->bytes().size()));
-    at = layout.offsets[i] + held->bytes().size();
+    llvm::StringRef bytes(held->bytes().data(), held->bytes().size());
+    file.write(bytes);
+    at = layout.offsets[i] + bytes.size();
+    llvm::XXH128_hash_t tensor = llvm::xxh3_128bits(llvm::arrayRefFromStringRef(bytes));
+    contents.update(llvm::utohexstr(tensor.high64) + "," + llvm::utohexstr(tensor.low64) + ";");
   }
+  layout.header.replace(layout.header.find(std::string(digestLength, '0')), digestLength, hex(contents));
+  file.overwriteStart(layout.header);
   return file.close(error);
 }
 
@@ -222,21 +261,20 @@ bool writeArtifact(const std::string &path, const ArtifactText &text, const plan
     if (!mayWrite(weightsPath, generatorKey, false, error) || !weightsFile.open(error)) return false;
     WeightsLayout layout = layOut(plan, weights);
     if (!streamWeights(weightsFile, layout, plan, weights, error)) return false;
-    llvm::SHA256 headerHash;
-    headerHash.update(llvm::StringRef(layout.header));
+    std::string weightsHash;
+    if (!weightsFile.hash(weightsHash, error)) return false;
     described = Json{{"file", llvm::sys::path::filename(weightsPath).str()},
                      {"bytes", layout.header.size() + layout.dataBytes},
-                     {"header_hash", hex(headerHash)},
-                     {"hash", hex(weightsFile.hash)}}
+                     {"header_hash", sha256(layout.header)},
+                     {"hash", weightsHash}}
                     .dump();
   }
   if (!file.open(error)) return false;
   std::string whole = text.ptx + "//!dlc-plan 1 begin\n";
   std::string document = planText(plan, info, described);
   for (llvm::StringRef line : llvm::split(document, '\n')) whole += "//" + line.str() + "\n";
-  file.write(whole);
-  hash = hex(file.hash);
-  file.write("//!dlc-plan 1 end sha256:" + hash + "\n");
+  hash = sha256(whole);
+  file.write(whole + "//!dlc-plan 1 end sha256:" + hash + "\n");
   if (!file.close(error)) return false;
   if (!text.graph.empty() && !graphFile.commit(error)) return false;
   if (!plan.weights.empty() && !weightsFile.commit(error)) return false;

@@ -153,6 +153,27 @@ TEST_F(Artifact, weightsLieAtMultiplesOf256) {
   EXPECT_NE(read(path()).find(sha256(text)), std::string::npos) << "the plan holds the weights' digest";
 }
 
+TEST_F(Artifact, headerTellsContentsApart) {
+  auto header = [&](const std::string &name, char last) {
+    plan.weights.clear();
+    weights = WeightsTable();
+    addWeight("a", {1, 2, 3});
+    addWeight("b", {4, 5, last});
+    EXPECT_TRUE(writeArtifact(path(name), {".version 7.0\n", ""}, plan, weights, info, hash, error)) << error;
+    std::string text = read(path(name) + ".safetensors");
+    uint64_t length = 0;
+    memcpy(&length, text.data(), 8);
+    std::string whole = text.substr(0, 8 + length);
+    EXPECT_NE(read(path(name)).find(sha256(whole)), std::string::npos)
+        << "the plan holds the header's digest";
+    return whole;
+  };
+  std::string first = header("m.ptx", 6), again = header("n.ptx", 6), other = header("o.ptx", 7);
+  EXPECT_EQ(first, again) << "the same weights, the same bytes";
+  EXPECT_NE(first, other) << "equal names and shapes, other bytes";
+  EXPECT_EQ(first.size(), other.size());
+}
+
 TEST_F(Artifact, failureLeavesNothing) {
   addWeight("a", {1, 2, 3});
   addBrokenWeight();

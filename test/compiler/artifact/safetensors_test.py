@@ -1,5 +1,6 @@
 """The weights file is what the safetensors library reads: names, types, values; and dlc-run computes with it."""
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -7,7 +8,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1] / "support")]
 import numpy as np  # noqa: E402
-from programs import run  # noqa: E402
+from programs import program, run  # noqa: E402
 from safetensors.numpy import load_file  # noqa: E402
 
 CONSTANTS = [np.array([[1.5, -2, 3.25], [0, 1e30, -0.5]], np.float32), np.array([1, 2, 3, 4, 65504], np.float16),
@@ -41,6 +42,17 @@ class Safetensors(unittest.TestCase):
         x, h, i, b = CONSTANTS
         for name, ref in {"y": inputs["x"] + x, "k": h, "j": inputs["i"] ^ i, "c": inputs["b"] ^ b}.items():
             np.testing.assert_array_equal(got[name], ref)
+
+    def test_weights_of_another_model_are_refused(self):
+        text = (HERE / "Inputs/constants.mlir").read_text()
+        changed = self.folder / "changed.mlir"
+        changed.write_text(text.replace("1.5", "2.5"))
+        self.assertNotEqual(text, changed.read_text())
+        run("dlc", changed, "-o", self.folder / "other.ptx")
+        pathlib.Path(f"{self.artifact}.safetensors").write_bytes((self.folder / "other.ptx.safetensors").read_bytes())
+        done = subprocess.run([program("dlc-run"), self.artifact, "--device=vcuda"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("its header is not the one that the plan names", done.stderr)
 
 
 if __name__ == "__main__":
