@@ -152,6 +152,8 @@ def main():
     p.add_argument("--list", action="store_true")
     args = p.parse_args()
     for name in names() if args.list else args.names:
+        if name not in names():
+            sys.exit(f"there is no model named '{name}'; --list shows them")
         try:
             print(name if args.list else os.path.relpath(get(name).path))
         except Missing as e:

@@ -83,6 +83,9 @@ def main():
     p.add_argument("names", nargs="*", metavar="NAME", default=NAMES)
     p.add_argument("--device", default="vcuda", choices=["vcuda", "cuda", "auto"])
     args = p.parse_args()
+    for name in args.names:
+        if name not in NAMES:
+            p.error(f"there is no demo named '{name}'; the demos are {', '.join(NAMES)}")
     begun = time.monotonic()
     bad = []
     for name in args.names:

@@ -2,6 +2,7 @@
 import contextlib
 import io
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -82,6 +83,16 @@ class Stamps(unittest.TestCase):
             steps.Stamp(path, "one").set()
             self.assertTrue(steps.Stamp(path, "one").fresh())
             self.assertFalse(steps.Stamp(path, "two").fresh())
+
+
+class Names(unittest.TestCase):
+    def test_unknown_names_are_refused_in_one_line(self):
+        for script, *args in [("tools/dev/dev.py", "demo", "nosuch"), ("tools/demo/demo.py", "magika", "nosuch"),
+                              ("test/models/models.py", "nosuch")]:
+            done = subprocess.run([sys.executable, "-B", ROOT / script, *args], capture_output=True, text=True)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertRegex(done.stdout + done.stderr, "there is no (demo|model) named 'nosuch'")
+            self.assertNotIn("Traceback", done.stderr)
 
 
 class CtestLines(unittest.TestCase):
