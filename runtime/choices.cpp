@@ -2,7 +2,9 @@
 #include "runtime/bind.h"
 #include "runtime/failure.h"
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 namespace dlc::rt {
 
@@ -135,6 +137,39 @@ void choicesFromShapes(const Plan &plan, std::span<const dlc_tensor> inputs, con
   for (size_t i = 0; i < plan.inputs.size(); ++i) checkShape(plan, i, inputs[i], slots);
 }
 
+// What the caller chose behind an expression's slots, scalars that are computed followed to theirs.
+static void addChoices(const Plan &plan, const Expr &expr, std::vector<std::string> &found) {
+  auto add = [&](std::string text) {
+    if (std::find(found.begin(), found.end(), text) == found.end()) found.push_back(std::move(text));
+  };
+  for (const ExprStep &step : expr.steps) {
+    if (step.op != ExprOp::Slot) continue;
+    size_t slot = size_t(step.value);
+    for (size_t i = 0; i < plan.symbols.size(); ++i)
+      if (slot == plan.symbolSlot(i)) add(describeDim(plan, plan.symbols[i]));
+    for (size_t i = 0; i < plan.scalars.size(); ++i) {
+      const Scalar &scalar = plan.scalars[i];
+      if (slot != plan.scalarSlot(i)) continue;
+      if (!scalar.fromInput)
+        addChoices(plan, scalar.expr, found); // of earlier slots only
+      else
+        add(concat("element ", scalar.index, " of input ", inQuotes(plan.inputs[size_t(scalar.input)].name),
+                   " (", inQuotes(scalar.name), ")"));
+    }
+  }
+}
+
+// Which values of the caller a guard is about.
+static std::string helpOf(const Plan &plan, const Guard &guard) {
+  std::vector<std::string> found;
+  addChoices(plan, guard.require.left, found);
+  addChoices(plan, guard.require.right, found);
+  if (found.empty()) return "compile for this device";
+  std::string text = found.size() > 1 ? "change one of these: " : "choose another value for ";
+  for (size_t i = 0; i < found.size(); ++i) text += concat(i ? ", " : "", found[i]);
+  return text;
+}
+
 Vec<int64_t> evaluateSlots(const Plan &plan, const DeviceLimits &limits, std::span<const int64_t> choices) {
   Vec<int64_t> slots(plan.slotCount());
   slots[slotSms] = limits.sms;
@@ -163,8 +198,10 @@ Vec<int64_t> evaluateSlots(const Plan &plan, const DeviceLimits &limits, std::sp
     std::string values;
     for (size_t i = 0; i < plan.symbols.size(); ++i)
       values += concat(i ? ", " : "", plan.symbols[i].name, " = ", choices[i]);
-    fail(DLC_ERROR_DIMS, concat(guard.message, " (", textOf(guard.require, plan.slotNames),
-                                " does not hold for ", values, ")"));
+    fail(DLC_ERROR_DIMS,
+         concat(guard.message, " (", textOf(guard.require, plan.slotNames), " does not hold for ", values,
+                ")"),
+         helpOf(plan, guard));
   }
   return slots;
 }

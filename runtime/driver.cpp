@@ -10,6 +10,13 @@ static const char *const driverHelp =
 // The interface whose signatures Driver declares; drivers from 12.0 on are asked for it by number.
 static constexpr int interfaceVersion = 12000;
 
+// Why cuInit fails is another matter on the virtual GPU, which has just said on stderr what it can't take.
+static const char *startHelp(void *library) {
+  return ::dlsym(library, "vcudaSetOption") ? "this is the virtual GPU: correct its environment variables "
+                                              "(VCUDA_DEVICE and the like), or unset them"
+                                            : driverHelp;
+}
+
 using GetProcAddress = CuResult (*)(const char *, void **, int, uint64_t, void *);
 
 static void *findFunction(void *library, GetProcAddress getProcAddress, const char *name,
@@ -29,7 +36,8 @@ Driver Driver::open(const char *path) {
     const char *why = ::dlerror();
     fail(DLC_ERROR_NO_DRIVER,
          concat("can't open the CUDA driver ", inQuotes(file), ": ", why ? why : "unknown reason"),
-         driverHelp);
+         path ? "check the path of this library (dlc-run takes the virtual GPU's from DLC_VCUDA)"
+              : driverHelp);
   }
   auto getVersion = reinterpret_cast<CuResult (*)(int *)>(::dlsym(driver.library, "cuDriverGetVersion"));
   if (getVersion) getVersion(&driver.version);
@@ -46,7 +54,8 @@ Driver Driver::open(const char *path) {
 #undef DLC_FIND
   if (CuResult result = driver.init(0); result != 0) {
     dlc_status status = statusOf(result) == DLC_ERROR_NO_DEVICE ? DLC_ERROR_NO_DEVICE : DLC_ERROR_NO_DRIVER;
-    fail(status, concat("the CUDA driver does not start: ", driver.describe(result)), driverHelp);
+    fail(status, concat("the CUDA driver does not start: ", driver.describe(result)),
+         startHelp(driver.library));
   }
   return driver;
 }

@@ -59,7 +59,18 @@ static void expectContiguous(const Vec<Entry> &entries, uint64_t dataBytes) {
   if (at != dataBytes) failWeights(concat("the tensors have ", at, " bytes, the file has ", dataBytes));
 }
 
-Weights::Weights(const WeightsTable &table, const std::string &path, bool verify) : file(path) {
+static MappedFile mapWeights(const std::string &path) {
+  try {
+    return MappedFile(path);
+  } catch (Failure &failure) {
+    failure.help =
+        "the weights file belongs beside the artifact; to use another path: dlc-run --weights=FILE, or "
+        "dlc_load_options.weights_path";
+    throw;
+  }
+}
+
+Weights::Weights(const WeightsTable &table, const std::string &path, bool verify) : file(mapWeights(path)) {
   bytes = {file.data(), file.size()};
   check(table, verify);
 }

@@ -37,7 +37,7 @@ def read_artifact(path):  # (PTX, plan), after a look at the digest
     with reason(f"{path} is no artifact of dlc"):
         data = path.read_bytes()
         begin, end = data.index(b"//!dlc-plan 1 begin\n"), data.rindex(b"//!dlc-plan 1 end sha256:")
-    if data[end:].split(b":")[1].strip().decode() != hashlib.sha256(data[:end]).hexdigest(): sys.exit(f"{path} is damaged")
+    if data[end:].split(b":")[1].decode().strip() != hashlib.sha256(data[:end]).hexdigest(): sys.exit(f"{path}: damaged")
     return data[:begin], json.loads(b"\n".join(line[2:] for line in data[begin:end].splitlines()[1:]))
 
 def read_weights(path):  # {name: bytes} of a safetensors file

@@ -160,6 +160,11 @@ TEST(Plan, GuardsSayWhichDimsDisagree) {
   dlc_memory_info memory;
   EXPECT_EQ(dlc_module_memory(module.module, &dim, 1, &memory), DLC_ERROR_DIMS);
   EXPECT_STREQ(dlc_last_error(), "'x' dim 0 and 'z' dim 1 differ (batch != 5 does not hold for batch = 5)");
+  EXPECT_STREQ(dlc_last_help(), "choose another value for input 'x' dim 0 ('batch')");
+  plan["guards"][0]["require"] = {"!=", "elements", 40}; // a scalar that is computed from the batch
+  LoadedModule other(makeArtifact(plan));
+  EXPECT_EQ(dlc_module_memory(other.module, &dim, 1, &memory), DLC_ERROR_DIMS);
+  EXPECT_STREQ(dlc_last_help(), "choose another value for input 'x' dim 0 ('batch')");
 }
 
 TEST(Plan, ScalarsFromData) {

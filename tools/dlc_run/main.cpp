@@ -3,6 +3,7 @@
 #include "tools/dlc_run/compare.h"
 #include "tools/dlc_run/compare_kernels.h"
 #include "tools/dlc_run/options.h"
+#include "tools/dlc_run/output.h"
 #include "tools/dlc_run/session.h"
 #include "tools/inspect/inspect.h"
 
@@ -19,13 +20,6 @@ using Json = nlohmann::json;
 
 static double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-static void writeText(const std::string &path, const std::string &text) {
-  std::FILE *file = std::fopen(path.c_str(), "wb");
-  bool isWritten = file && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (file) isWritten &= std::fclose(file) == 0;
-  if (!isWritten) rt::fail(DLC_ERROR_IO, rt::concat("can't write ", rt::inQuotes(path)));
 }
 
 // JSON has no infinity: such numbers are written as text.
@@ -155,10 +149,17 @@ static int addFindings(Session &session, Json &report, int status) {
   return 1;
 }
 
-// Everything but inspection; `report` says what happened, also when it throws.
-static int workOn(const Options &options, Json &report) {
+// Everything but inspection; `report` says what happened, also when it throws. While `mayReport` is false,
+// the report must not be written.
+static int workOn(const Options &options, Json &report, bool &mayReport) {
+  checkOutputs(options);
+  mayReport = true;
   Clock::time_point start = Clock::now();
   Session session(options);
+  mayReport = false;
+  if (options.weights.empty() && session.plan().weights.isPresent)
+    checkOutputsSpare(options, rt::concat(rt::folderOf(options.artifact), "/", session.plan().weights.file));
+  mayReport = true;
   report["artifact"] = session.module->hash.c_str();
   report["device"] = session.deviceText();
   report["load_s"] = secondsSince(start);
@@ -188,11 +189,12 @@ static int work(const Options &options) {
       writeText(options.json, report.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
     return status;
   };
+  bool mayReport = false;
   try {
-    return finish(workOn(options, report));
+    return finish(workOn(options, report, mayReport));
   } catch (const rt::Failure &failure) {
     report["error"] = failure.message;
-    finish(1);
+    if (mayReport) finish(1);
     throw;
   }
 }

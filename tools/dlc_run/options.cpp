@@ -19,6 +19,18 @@ static std::pair<std::string, int64_t> parseDim(const std::string &text) {
   throw CLI::ValidationError("--dim", "'" + text + "' is not NAME=NUMBER");
 }
 
+// Numbers from `least` on; CLI11's own range check prints bounds like 1.79769e+308.
+template <class Number> static CLI::Validator from(Number least, const char *kind) {
+  return CLI::Validator(
+      [=](const std::string &text) -> std::string {
+        Number value{};
+        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        bool isGood = error == std::errc() && end == text.data() + text.size() && value >= least;
+        return isGood ? "" : "'" + text + "' is not " + kind;
+      },
+      "");
+}
+
 std::optional<int> parseOptions(int argc, char **argv, Options &options) {
   CLI::App app("Runs an artifact of dlc on the GPU, or on the virtual one if asked for.\n"
                "Exit status: 0 done (and equal), 1 refused or failed, 2 outputs differ.",
@@ -28,17 +40,20 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
   app.add_option("--device", options.device, "cuda (default), vcuda, or auto: the GPU if there is one")
       ->check(CLI::IsMember({"cuda", "vcuda", "auto"}));
   app.add_option("--device-index", options.ordinal, "which of several devices")
-      ->check(CLI::NonNegativeNumber);
+      ->check(from(0, "a number from 0 on"));
   app.add_option("--weights", options.weights, "weights file, if not beside the artifact");
   auto *inputs = app.add_option("--inputs", options.inputs, "inputs by name, .npz");
   app.add_option("--seed", options.seed, "seed of random inputs (default 0)")->excludes(inputs);
   std::vector<std::string> dims;
   app.add_option("--dim", dims, "NAME=VALUE for random inputs; a dim not named takes its smallest value")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->excludes(inputs);
   app.add_option("--save", options.save, "write the outputs, .npz");
   auto *compare = app.add_option("--compare", options.compare, "compare the outputs with these, .npz");
-  app.add_option("--rtol", options.rtol, "relative tolerance (default 1e-5)")->check(CLI::NonNegativeNumber);
-  app.add_option("--atol", options.atol, "absolute tolerance (default 1e-8)")->check(CLI::NonNegativeNumber);
+  app.add_option("--rtol", options.rtol, "relative tolerance (default 1e-5)")
+      ->check(from(0.0, "a tolerance, a number from 0 on"));
+  app.add_option("--atol", options.atol, "absolute tolerance (default 1e-8)")
+      ->check(from(0.0, "a tolerance, a number from 0 on"));
   auto *kernels =
       app.add_option("--compare-kernels", options.compareKernels,
                      "run each op on the operands in FOLDER/<op>.npz (dlc --save-values) and compare its "
@@ -49,10 +64,10 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
                  "the largest value")
       ->needs(kernels);
   kernels->excludes(compare);
-  auto *bench = app.add_flag("--bench", options.bench, "measure the time of a run");
+  auto *bench = app.add_flag("--bench", options.bench, "measure the time of a run")->excludes(kernels);
   app.add_option("--iterations", options.iterations, "runs to measure")
       ->needs(bench)
-      ->check(CLI::PositiveNumber);
+      ->check(from(1, "a whole number from 1 on"));
   app.add_option("--json", options.json, "write what happened to a file");
   app.add_option("--counters", options.counters, "write the virtual GPU's counters to a file, JSON");
   app.add_flag("--inspect", options.inspect, "show what is in the artifact, run nothing");

@@ -2,6 +2,7 @@
 
 #include "runtime/failure.h"
 #include "tools/dlc_run/numbers.h"
+#include "tools/dlc_run/output.h"
 
 #include <algorithm>
 #include <optional>
@@ -171,8 +172,10 @@ void saveTensors(const std::string &path, const std::vector<HostTensor> &tensors
   for (const HostTensor &tensor : tensors)
     views.push_back({tensor.name, std::string(descrsOf(tensor.dtype)[0]), tensor.shape, tensor.data.data(),
                      tensor.data.size()});
-  if (std::string error = npz::write(path, views); !error.empty())
-    fail(DLC_ERROR_IO, concat("can't write ", inQuotes(path), ": ", error));
+  writeWhole(path, [&](const std::string &file) {
+    std::string error = npz::write(file, views); // "FILE: reason"
+    return error.empty() ? error : error.substr(file.size() + 2);
+  });
 }
 
 } // namespace dlc::run

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import ml_dtypes
 import numpy as np
@@ -95,6 +96,76 @@ class DlcRun(unittest.TestCase):
         dlc_run(EXAMPLE, "--device=mars", expect=1)
         dlc_run(self.folder / "none.ptx", expect=1)
         self.assertIn("this file has no launch plan", dlc_run(__file__, "--device=vcuda", expect=1)[1])
+
+    def test_options_that_do_not_go_together(self):
+        given = ("--inputs", self.folder / "in.npz")
+        self.assertIn("--inputs excludes --dim", self.virtual(*given, "--dim=batch=5", expect=1)[1])
+        self.assertIn("excludes", self.virtual("--compare-kernels", self.folder, "--bench", expect=1)[1])
+        self.assertIn("--rtol: '-1' is not a tolerance, a number from 0 on", self.virtual("--rtol=-1", expect=1)[1])
+        self.assertIn("'nan' is not a tolerance", self.virtual("--atol=nan", expect=1)[1])
+        self.assertIn("'0' is not a whole number from 1 on", self.virtual("--bench", "--iterations=0", expect=1)[1])
+
+    def copy(self):
+        for suffix in ("", ".safetensors"):
+            shutil.copy(f"{EXAMPLE}{suffix}", f"{self.folder}/example.ptx{suffix}")
+        return self.folder / "example.ptx"
+
+    def test_what_is_read_is_never_overwritten(self):
+        artifact, given = self.copy(), self.folder / "in.npz"
+        os.symlink(artifact, self.folder / "link")
+        for flag in ("--save", "--json", "--counters"):
+            for path in (artifact, f"{artifact}.safetensors", given, self.folder / "link", f"{self.folder}/./in.npz"):
+                before = pathlib.Path(path).read_bytes()
+                out, errors = dlc_run(artifact, "--device=vcuda", "--inputs", given, flag, path, expect=1)
+                self.assertIn(f"{flag} would overwrite '{path}', which this run reads", errors)
+                self.assertEqual((out, pathlib.Path(path).read_bytes()), ("", before))
+        same = self.folder / "same"
+        self.assertIn("--save and --json are the same file", self.virtual("--save", same, "--json", same, expect=1)[1])
+
+    def test_weights_of_another_name_are_never_overwritten(self):
+        artifact, weights = self.copy(), self.folder / "other.safetensors"
+        os.rename(f"{artifact}.safetensors", weights)
+        text, plan_name = artifact.read_text(), '"file": "example.ptx.safetensors"'
+        self.assertIn(plan_name, text)
+        artifact.write_text(text.replace(plan_name, '"file": "other.safetensors"'))
+        before = weights.read_bytes()
+        errors = dlc_run(artifact, "--device=vcuda", "--edited", "--json", weights, expect=1)[1]
+        self.assertIn("--json would overwrite", errors)
+        self.assertEqual(weights.read_bytes(), before)
+
+    def test_bad_outputs_are_noticed_before_the_run(self):
+        for flag in ("--save", "--json", "--counters"):
+            out, errors = self.virtual(flag, self.folder / "none" / "file", expect=1)
+            self.assertEqual(out, "")
+            self.assertIn("No such file or directory\n  help: ", errors)
+            self.assertIn("it is a folder", self.virtual(flag, self.folder, expect=1)[1])
+
+    def test_a_failed_write_leaves_what_was_there(self):
+        for flag in ("--save", "--json"):
+            path = self.folder / "kept"
+            path.write_text("kept")
+            full = subprocess.run(["bash", "-c", 'ulimit -f 0; trap "" XFSZ; exec "$@"', "-", PROGRAM, EXAMPLE,
+                                   "--device=vcuda", flag, path], capture_output=True, text=True,
+                                  env={**os.environ, "DLC_VCUDA": DRIVER})
+            self.assertEqual(full.returncode, 1, full)
+            self.assertIn("can't write ", full.stderr)
+            self.assertIn("File too large\n  help: what was there is unchanged", full.stderr)
+            self.assertEqual(path.read_text(), "kept")
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["in.npz", "kept", "ref.npz"])
+        self.virtual("--save", path, "--json", "/dev/stdout")
+        self.assertEqual(np.load(path)["y"].shape, (1,))
+
+    def test_help_for_missing_weights(self):
+        artifact = self.copy()
+        os.remove(f"{artifact}.safetensors")
+        self.assertIn("dlc-run --weights=FILE", dlc_run(artifact, "--device=vcuda", expect=1)[1])
+
+    @unittest.skipUnless(IS_VIRTUAL, "needs the virtual GPU")
+    def test_help_for_a_wrong_virtual_device(self):
+        with unittest.mock.patch.dict(os.environ, {"VCUDA_DEVICE": "foo"}):
+            errors = self.virtual(expect=1)[1]
+        self.assertIn("correct its environment variables (VCUDA_DEVICE", errors)
+        self.assertNotIn("install the NVIDIA driver", errors)
 
     def test_no_device_is_never_replaced(self):
         if "DLC_RUN_TEST_HAS_GPU" not in os.environ and not pathlib.Path("/dev/nvidiactl").exists():

@@ -1,0 +1,121 @@
+#include "tools/dlc_run/output.h"
+
+#include "runtime/failure.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <unistd.h>
+
+namespace dlc::run {
+
+namespace fs = std::filesystem;
+using rt::concat;
+using rt::fail;
+using rt::inQuotes;
+
+[[noreturn]] static void failWriting(const std::string &path, const std::string &why, std::string help = "") {
+  fail(DLC_ERROR_IO, concat("can't write ", inQuotes(path), ": ", why), std::move(help));
+}
+
+namespace {
+struct Output {
+  const char *flag;
+  const std::string &path;
+};
+} // namespace
+
+static std::vector<Output> outputsOf(const Options &options) {
+  std::vector<Output> outputs;
+  for (const Output &output :
+       {Output{"--save", options.save}, {"--json", options.json}, {"--counters", options.counters}})
+    if (!output.path.empty()) outputs.push_back(output);
+  return outputs;
+}
+
+// The path with its links followed; where nothing is yet, as far as something is.
+static fs::path resolved(const std::string &path) {
+  std::error_code error;
+  fs::path result = fs::weakly_canonical(fs::absolute(path, error), error);
+  return error ? fs::path(path) : result;
+}
+
+static bool isSpecial(const fs::path &path) {
+  std::error_code error;
+  return fs::exists(path, error) && !fs::is_regular_file(path, error);
+}
+
+static bool isSameFile(const std::string &a, const std::string &b) {
+  std::error_code error;
+  if (isSpecial(a)) return false; // two reports may go to one terminal
+  return fs::equivalent(a, b, error) || resolved(a) == resolved(b);
+}
+
+static void checkWritable(const std::string &path) {
+  std::error_code error;
+  fs::path target = resolved(path);
+  if (fs::is_directory(target, error)) failWriting(path, "it is a folder", "name a file");
+  if (isSpecial(target)) return;
+  if (fs::exists(target, error) && ::access(target.c_str(), W_OK) != 0)
+    failWriting(path, std::strerror(errno));
+  fs::path folder = target.parent_path();
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    failWriting(path, std::strerror(errno), "choose a folder that is there and takes files");
+  if (!fs::is_directory(folder, error)) failWriting(path, concat(inQuotes(folder.string()), " is no folder"));
+}
+
+void checkOutputsSpare(const Options &options, const std::string &input) {
+  for (const Output &output : outputsOf(options))
+    if (!input.empty() && isSameFile(output.path, input))
+      fail(DLC_ERROR_INVALID_ARGUMENT,
+           concat(output.flag, " would overwrite ", inQuotes(output.path), ", which this run reads"),
+           "choose another file");
+}
+
+void checkOutputs(const Options &options) {
+  std::vector<Output> outputs = outputsOf(options);
+  for (const std::string &input : {options.artifact, options.weights, options.inputs, options.compare,
+                                   options.artifact + ".safetensors"})
+    checkOutputsSpare(options, input);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    checkWritable(outputs[i].path);
+    for (size_t j = 0; j < i; ++j)
+      if (isSameFile(outputs[i].path, outputs[j].path))
+        fail(DLC_ERROR_INVALID_ARGUMENT,
+             concat(outputs[j].flag, " and ", outputs[i].flag, " are the same file"), "choose two files");
+  }
+}
+
+void writeWhole(const std::string &path, const std::function<std::string(const std::string &)> &write) {
+  fs::path target = resolved(path);
+  if (isSpecial(path)) {
+    if (std::string why = write(path); !why.empty()) failWriting(path, why);
+    return;
+  }
+  std::string temporary = concat(target.string(), ".", int64_t(::getpid()), ".part");
+  std::string why = write(temporary);
+  std::error_code error;
+  if (why.empty()) {
+    fs::file_status old = fs::status(target, error);
+    if (fs::exists(old))
+      fs::permissions(temporary, old.permissions(), error); // the new file is as open as the old
+    fs::rename(temporary, target, error);
+    if (error) why = error.message();
+  }
+  if (why.empty()) return;
+  fs::remove(temporary, error);
+  failWriting(path, why, "what was there is unchanged");
+}
+
+void writeText(const std::string &path, const std::string &text) {
+  writeWhole(path, [&](const std::string &file) -> std::string {
+    std::FILE *out = std::fopen(file.c_str(), "wb");
+    if (!out) return std::strerror(errno);
+    int why = std::fwrite(text.data(), 1, text.size(), out) == text.size() ? 0 : errno;
+    if (std::fclose(out) != 0 && why == 0) why = errno;
+    return why ? std::strerror(why) : "";
+  });
+}
+
+} // namespace dlc::run
