@@ -43,7 +43,7 @@ bool parseDimOption(const std::string &text, ImportOptions &options, Diagnostics
   range.max -= range.max % range.multiple;
   if (range.min > range.max)
     return wrong("no multiple of " + std::to_string(range.multiple) + " lies in the range");
-  options.dims[name.str()] = range;
+  if (!options.dims.emplace(name.str(), range).second) return wrong("the dim is given twice");
   return true;
 }
 
@@ -51,7 +51,8 @@ bool parseSetOption(const std::string &text, ImportOptions &options, Diagnostics
   auto [name, value] = llvm::StringRef(text).rsplit('=');
   if (name.empty() || value.empty())
     return wrongOption(Code::E0502, text, "a name and a value are needed", diagnostics);
-  options.sets[name.str()] = value.str();
+  if (!options.sets.emplace(name.str(), value.str()).second)
+    return wrongOption(Code::E0502, text, "the input is given twice", diagnostics);
   return true;
 }
 

@@ -54,6 +54,8 @@ private:
   void declareInputs(Scope &scope);
   Tensor declareInput(const onnx::ValueInfoProto &input);
   Tensor bakedInput(const onnx::ValueInfoProto &input, DataType type, const std::string &text);
+  std::string dimName(const onnx::TensorShapeProto::Dimension &dim) const;
+  void chooseInsteadOfAt(const onnx::GraphProto &graph);
   Dim inputDim(const onnx::TensorShapeProto::Dimension &dim, const std::string &input, int axis);
   void finish(llvm::ArrayRef<Tensor> outputs);
   void checkOutput(const onnx::ValueInfoProto &declared, const Tensor &inferred);
@@ -90,6 +92,7 @@ private:
   std::vector<const onnx::FunctionProto *> callStack;
   std::vector<mlir::NamedAttribute> bakedInputs;
   std::map<std::string, std::vector<std::string>> namedDims; ///< dim_params that are plain symbols of inputs
+  std::string insteadOfAt;
   struct Argument {
     std::string name;
     DataType type;

@@ -53,10 +53,28 @@ static std::optional<Dim> parseFormula(std::string text) {
   return parsed;
 }
 
+/// Names with @ are the device's in a launch plan: those of the model get text in its place that no other
+/// name holds.
+std::string Importer::dimName(const onnx::TensorShapeProto::Dimension &dim) const {
+  std::string name;
+  for (char c : dim.dim_param()) name += c == '@' ? insteadOfAt : std::string(1, c);
+  return name;
+}
+
+void Importer::chooseInsteadOfAt(const onnx::GraphProto &graph) {
+  auto isUsed = [&](const onnx::ValueInfoProto &value) {
+    return llvm::any_of(value.type().tensor_type().shape().dim(), [&](const auto &dim) {
+      return dim.dim_param().find(insteadOfAt) != std::string::npos;
+    });
+  };
+  insteadOfAt = "at_";
+  while (llvm::any_of(graph.input(), isUsed) || llvm::any_of(graph.output(), isUsed)) insteadOfAt += "_";
+}
+
 Dim Importer::inputDim(const onnx::TensorShapeProto::Dimension &dim, const std::string &input, int axis) {
   std::string origin = input + " dim " + std::to_string(axis);
   if (dim.has_dim_value() && dim.dim_value() >= 0) return Dim(dim.dim_value());
-  std::string name = dim.has_dim_param() ? dim.dim_param() : "";
+  std::string name = dimName(dim);
   if (name.empty() || name == "?" || (name == "-1"))
     return symbols.declare(symbols.freshName(input + "_dim" + std::to_string(axis)), origin);
   auto formula = parseFormula(name);
@@ -97,11 +115,12 @@ Tensor Importer::declareInput(const onnx::ValueInfoProto &input) {
 void Importer::declareInputs(Scope &scope) {
   const onnx::GraphProto &graph = file.proto().graph();
   namedDims.clear();
+  chooseInsteadOfAt(graph);
   for (const auto &input : graph.input()) {
     if (scope.values.count(input.name())) continue; // an initializer is its value
     const auto &dims = input.type().tensor_type().shape().dim();
     for (int i = 0; i < dims.size(); ++i)
-      if (auto formula = parseFormula(dims[i].dim_param()); formula && formula->isSymbol())
+      if (auto formula = parseFormula(dimName(dims[i])); formula && formula->isSymbol())
         namedDims[formula->symbolName()].push_back(input.name() + " dim " + std::to_string(i));
   }
   for (const auto &input : graph.input()) {
@@ -228,7 +247,7 @@ void Importer::checkOutput(const onnx::ValueInfoProto &declared, const Tensor &i
     std::string what = "dim " + std::to_string(i) + " is declared ";
     if (dim.has_dim_value() && dim.dim_value() >= 0 && !(Dim(dim.dim_value()) == have))
       warn(what + std::to_string(dim.dim_value()) + ", computed " + have.str());
-    auto formula = parseFormula(dim.dim_param());
+    auto formula = parseFormula(dimName(dim));
     if (!formula || !formula->isSymbol()) continue;
     // A name of an input's dim says that the two are equal; other names are the output's own.
     std::string symbol = formula->symbolName();

@@ -26,6 +26,15 @@ public:
         report(Code::E0204, "the output `" + output.name() + "` is not defined", prefix);
   }
 
+  /// The outputs of a model are given and taken by their names; those of branches by their place.
+  void modelOutputs(const onnx::GraphProto &graph) {
+    Names seen;
+    for (const auto &output : graph.output())
+      if (!seen.insert(output.name()).second)
+        diagnostics.report(Code::E0202, "the graph lists the output `" + output.name() + "` twice", "",
+                           "list it once, or give its second copy a name of its own with an Identity node");
+  }
+
   void function(const onnx::FunctionProto &function) {
     std::string prefix = "function " + function.domain() + "::" + function.name() + "/";
     Names own;
@@ -138,6 +147,7 @@ private:
 void validateModel(const onnx::ModelProto &model, Diagnostics &diagnostics) {
   Validator validator(diagnostics);
   validator.graph(model.graph(), {}, "");
+  validator.modelOutputs(model.graph());
   std::set<std::string> functions;
   for (const auto &function : model.functions()) {
     if (!functions.insert(function.domain() + "\n" + function.name() + "\n" + function.overload()).second)

@@ -89,6 +89,12 @@ std::string difference(const Tensor &before, const Tensor &after, double toleran
   return "";
 }
 
+bool isOfTensors(func::FuncOp function) {
+  auto isTensor = [](Type type) { return isa<RankedTensorType>(type); };
+  return llvm::all_of(function.getArgumentTypes(), isTensor) &&
+         llvm::all_of(function.getResultTypes(), isTensor);
+}
+
 /// One comparison of one function; NotChecked when the function before cannot run on the drawn values.
 SemanticsCheck compareOnce(func::FuncOp before, func::FuncOp after, ModuleOp module,
                            const WeightsTable *weights, Random &random, double tolerance) {
@@ -165,6 +171,11 @@ SemanticsCheck checkSemantics(ModuleOp before, ModuleOp after, const WeightsTabl
     if (!other || other.getNumArguments() != function.getNumArguments())
       return {SemanticsCheck::Different,
               "@" + function.getName().str() + " is gone or takes other arguments"};
+    if (!isOfTensors(function) || !isOfTensors(other)) {
+      if (result.outcome == SemanticsCheck::NotChecked)
+        result.message = "@" + function.getName().str() + " takes or gives values that are no tensors";
+      continue;
+    }
     constexpr int attemptsPerTrial = 8;
     for (int trial = 0, attempt = 0; trial < options.trials && attempt < attemptsPerTrial * options.trials;
          ++attempt) {

@@ -44,8 +44,8 @@ constexpr int64_t smallBytes = 64 << 10;    ///< may be stored whatever it is ma
 constexpr int64_t evaluatedBytes = 1 << 20; ///< of weights that are read while compiling
 
 std::optional<int64_t> staticBytes(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  if (!type.hasStaticShape() || !type.getElementType().isIntOrFloat()) return std::nullopt;
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.hasStaticShape() || !type.getElementType().isIntOrFloat()) return std::nullopt;
   return type.getNumElements() * std::max<int64_t>(type.getElementTypeBitWidth() / 8, 1);
 }
 
@@ -86,6 +86,10 @@ private:
   /// op(fill a, fill b) -> fill op(a, b)
   LogicalResult foldSplats(Operation *op) {
     if (!isPointwise(op) || op->getNumResults() != 1 || !op->getNumOperands()) return success();
+    // The same ops on scalars belong to others.
+    auto isTensor = [](Type type) { return isa<RankedTensorType>(type); };
+    if (!llvm::all_of(op->getOperandTypes(), isTensor) || !isTensor(op->getResult(0).getType()))
+      return success();
     OpBuilder b(op);
     SmallVector<interp::Tensor> operands;
     OperationState state(op->getLoc(), op->getName());

@@ -87,6 +87,7 @@ def protos():
         "cycle": model([node("Add", ["x", "b"], ["a"]), relu("a", "b"), relu("b", "y")]),
         "duplicate_value": model([relu("x", "a"), relu("x", "a"), relu("a", "y")]),
         "duplicate_initializer": add([weights(), weights()]),
+        "output_listed_twice": model([relu()], outputs=[value("y"), value("y")]),
         "undefined_value": model([node("Add", ["x", "nowhere"], ["y"])]),
         "output_never_made": model([relu("x", "z")]),
         "data_shorter_than_dims": lying([4, 5]),

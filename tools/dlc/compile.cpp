@@ -62,6 +62,10 @@ private:
     request.info.target = passes.options.target = findTarget(arguments.target);
     if (!request.info.target)
       diagnostics.report(Code::E0504, "no target is called '" + arguments.target + "'");
+    else if (request.info.target->computeMajor < 8)
+      diagnostics.report(Code::W0501, "'" + arguments.target + "' is " + request.info.target->arch +
+                                          ", the PTX is for " + request.info.arch +
+                                          ": it will not load there");
     if (!arguments.emit.empty() && !(request.emit = parseLevel(arguments.emit)))
       diagnostics.report(Code::E0505, "no level is called '" + arguments.emit + "'");
     if (auto precision = parsePrecision(arguments.precision))
@@ -75,15 +79,23 @@ private:
       diagnostics.report(Code::E0505, "no format of remarks is called '" + arguments.remarks + "'");
     if (result.dump.isWanted())
       if (error = result.dump.create(); !error.empty()) diagnostics.report(Code::E0603, error);
+    if (isText()) {
+      const char *help = "bounds of dims are in the text: graph.symbol \"NAME\" min LO max HI multiple N";
+      if (!arguments.dims.empty())
+        diagnostics.report(Code::E0501, "--dim is for ONNX models, not for text", "", help);
+      if (!arguments.sets.empty())
+        diagnostics.report(Code::E0502, "--set is for ONNX models, not for text", "", help);
+    }
     for (const std::string &text : arguments.dims) parseDimOption(text, import, diagnostics);
     for (const std::string &text : arguments.sets) parseSetOption(text, import, diagnostics);
     return !diagnostics.hasErrors();
   }
 
+  bool isText() const { return llvm::StringRef(arguments.model).ends_with(".mlir"); }
+
   /// An ONNX model by its import, anything else as text of the graph level.
   std::optional<GraphModule> load(mlir::MLIRContext &context) {
-    if (!llvm::StringRef(arguments.model).ends_with(".mlir"))
-      return importOnnx(arguments.model, import, context, diagnostics);
+    if (!isText()) return importOnnx(arguments.model, import, context, diagnostics);
     GraphModule model;
     model.module = mlir::parseSourceFile<mlir::ModuleOp>(arguments.model, &context);
     if (!model.module) diagnostics.report(Code::E0201, "not a module of the graph level");
@@ -136,10 +148,14 @@ private:
 void addCompile(CLI::App &app, Action &action) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("model", arguments->model, "model: .onnx, or .mlir of the graph level");
-  app.add_option("-o,--output", arguments->output, "artifact to write (default: the model's name with .ptx)");
+  auto *output = app.add_option("-o,--output", arguments->output,
+                                "artifact to write (default: the model's name with .ptx)");
+  output->check(CLI::Validator(
+      [](std::string &path) { return path.empty() ? "the path is empty" : std::string(); }, ""));
   app.add_option("--target", arguments->target, "device or architecture");
-  app.add_option("--emit", arguments->emit,
-                 "print a level instead: graph, regions, tile, thread, llvm, ptx, plan");
+  auto *emit = app.add_option("--emit", arguments->emit,
+                              "print a level instead: graph, regions, tile, thread, llvm, ptx, plan");
+  emit->excludes(output);
   app.add_option("--dim", arguments->dims, "NAME=lo..hi[:multiple] or NAME=value: range of a symbolic dim")
       ->allow_extra_args(false);
   app.add_option("--set", arguments->sets, "INPUT=VALUE: bakes an input's value in")->allow_extra_args(false);
@@ -157,14 +173,15 @@ void addCompile(CLI::App &app, Action &action) {
   auto *save = app.add_option("--save-values", arguments->saveValues,
                               "folder to write every region's operands and results to, from the interpreter");
   auto *inputs = app.add_option("--inputs", arguments->inputs, "inputs for --save-values, .npz");
-  save->needs(inputs);
+  save->needs(inputs)->excludes(emit);
   inputs->needs(save);
   static const std::map<std::string, interp::FloatMode> modes = {{"f64", interp::FloatMode::F64},
                                                                  {"f32", interp::FloatMode::F32}};
   app.add_option("--float", arguments->mode, "arithmetic of --save-values: f32 (default) or f64")
       ->transform(CLI::CheckedTransformer(modes))
       ->needs(save);
-  app.add_option("-j", arguments->jobs, "1: compile kernels one after another");
+  app.add_option("-j", arguments->jobs, "1: compile kernels one after another")
+      ->check(CLI::NonNegativeNumber);
   app.callback([arguments, &action, &app] {
     if (arguments->listTargets || arguments->listPasses) {
       action = [arguments] { return printLists(*arguments); };

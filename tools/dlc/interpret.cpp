@@ -167,7 +167,12 @@ Arguments entryArguments(const Arguments &common, const nlohmann::json &entry) {
   };
   for (auto [key, list] : {std::pair("set", &arguments.sets), std::pair("dim", &arguments.dims)})
     if (entry.contains(key))
-      for (const auto &[name, value] : entry.at(key).items()) list->push_back(name + "=" + text(value));
+      for (const auto &[name, value] : entry.at(key).items()) {
+        llvm::erase_if(*list, [&, &name = name](const std::string &option) {
+          return llvm::StringRef(option).rsplit('=').first == name;
+        });
+        list->push_back(name + "=" + text(value));
+      }
   return arguments;
 }
 

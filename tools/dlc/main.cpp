@@ -2,6 +2,7 @@
 #include "tools/dlc/commands.h"
 
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/raw_ostream.h"
 #include <iostream>
 #include <unistd.h>
 
@@ -12,6 +13,16 @@ static void fatalError(void *, const char *reason, bool) {
   _exit(1);
 }
 
+/// The exit status, once all that was printed has arrived.
+static int finish(int status) {
+  std::cout.flush();
+  llvm::outs().flush();
+  if (std::cout && !llvm::outs().has_error()) return status;
+  llvm::outs().clear_error();
+  std::cerr << "dlc: error: cannot write to standard output\n";
+  return 1;
+}
+
 int main(int argc, char **argv) {
   llvm::install_fatal_error_handler(fatalError);
   CLI::App app{"dlc compiles ONNX models to PTX with a launch plan"};
@@ -20,8 +31,11 @@ int main(int argc, char **argv) {
   dlc::tool::addCheck(app, action);
   dlc::tool::addInspect(app, action);
   dlc::tool::addInterpret(app, action);
-  CLI11_PARSE(app, argc, argv);
-  if (action) return action();
+  app.set_version_flag("--version", "dlc " DLC_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) { return finish(app.exit(error)); }
+  if (action) return finish(action());
   std::cout << app.help();
-  return 1;
+  return finish(1);
 }

@@ -177,6 +177,11 @@ int main(int argc, char **argv) {
     sink->os() << planText;
     sink->keep();
   }
+  sink->os().flush();
+  if (sink->os().has_error()) {
+    failed = !fail("cannot write the output: " + sink->os().error().message());
+    sink->os().clear_error();
+  }
   llvm::errs() << context.remarks.text();
   return failed || differences;
 }

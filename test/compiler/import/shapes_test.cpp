@@ -59,6 +59,20 @@ TEST(ImportShapes, FreshSymbolsForUnnamedDims) {
   EXPECT_TRUE(has(import(m, options), "tensor<?x5x?xf32, #graph.dims<x_dim0, 5, x_dim2>>"));
 }
 
+TEST(ImportShapes, NamesWithAtGetOthers) {
+  Model m;
+  m.input("x", {"@N", "3"}).input("z", {"@N", "3"}).output("y", {"@N", "3"});
+  m.node("Add", {"x", "z"}, {"y"});
+  Imported result = import(m);
+  ASSERT_TRUE(result.ok) << result.diagnostics;
+  EXPECT_TRUE(has(result, "tensor<?x3xf32, #graph.dims<at_N, 3>>")) << result.text;
+  EXPECT_FALSE(has(result, "@N")) << result.text;
+  Model other;
+  other.input("x", {"@N", "at_N", "2*@N"}).output("y", {"a", "b", "c"});
+  other.node("Relu", {"x"}, {"y"});
+  EXPECT_TRUE(has(import(other), "#graph.dims<at__N, at_N, \"at__N * 2\">>")) << import(other).text;
+}
+
 TEST(ImportShapes, TableLengthRestrictsTheSymbol) {
   // positions[0:S] of a table with 512 rows, added to x [S, 4]: S is at most 512
   Model m;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """dlc MODEL: what it says about wrong flags and places it cannot write to, and the values it saves for single kernels."""
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -39,12 +40,40 @@ refused("E0505", "--remarks", "none")
 refused("E0503", "--precision", "fp12")
 refused("E0503", "--disable", "no-such-pass")
 refused("E0501", "--dim", "batch=9..1")
+refused("E0501", "--dim", "batch=1..4", "--dim", "batch=2")
+refused("E0502", "--set", "x=1", "--set", "x=2")
 refused("E0701", "-o", FOLDER / "no" / "folder" / "model.ptx")
 foreign = FOLDER / "foreign.ptx"
 foreign.write_text("not an artifact")
 refused("E0701", "-o", foreign)
 assert foreign.read_text() == "not an artifact"
+text = FOLDER / "text.mlir"
+text.write_text(run("dlc", MODEL, "--emit=graph").stdout)
+for flag, code in (("--dim=batch=1..4", "E0501"), ("--set=x=1", "E0502")):
+    done = run("dlc", text, flag, "-o", FOLDER / "text.ptx")
+    assert done.returncode == 1 and f"error[{code}]" in done.stderr and "not for text" in done.stderr, done
+for flags in (["--emit=ptx", "-o", FOLDER / "m.ptx"], ["-o", ""], ["-j", "-1"],
+              ["--emit=ptx", "--save-values", FOLDER / "v", "--inputs", FOLDER / "in.npz"]):
+    done = run("dlc", MODEL, *flags)
+    assert done.returncode > 0 and done.stderr and not done.stdout, (flags, done)
+assert not (FOLDER / "model.ptx").exists() and not (FOLDER / "m.ptx").exists()
 assert not list(FOLDER.glob("*.tmp")) and not list(FOLDER.glob("*.safetensors")), list(FOLDER.iterdir())
+
+# The PTX is for sm_80 whatever the target: older devices get a warning.
+for target, warned in (("t4", True), ("sm_70", True), ("a100", False), ("sm_90", False)):
+    done = run("dlc", MODEL, "--emit=plan", "--target", target)
+    assert done.returncode == 0 and ("warning[W0501]" in done.stderr) == warned, (target, done.stderr)
+
+done = run("dlc", "--version")
+assert done.returncode == 0 and re.fullmatch(r"dlc \d+\.\d+\.\d+\n", done.stdout), done
+
+# What cannot be printed is no success.
+with open("/dev/full", "w") as full:
+    for command in (["dlc", MODEL, "--emit=ptx"], ["dlc", MODEL, "--emit=graph"], ["dlc", "check", MODEL], ["dlc", "--help"],
+                    ["dlc", "--version"], ["dlc", "--list-targets"], ["dlc-opt", text]):
+        done = subprocess.run([program(command[0]), *command[1:]], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                              text=True)
+        assert done.returncode == 1 and "cannot write" in done.stderr, (command, done)
 
 np.savez(FOLDER / "in.npz", x=np.random.default_rng(2).standard_normal((5, 64)).astype(np.float32))
 artifact = FOLDER / "model.ptx"
@@ -54,5 +83,8 @@ for mode in ("f64", "f32"):
 done = run("dlc-run", artifact, "--device=vcuda", "--inputs", FOLDER / "in.npz", "--compare-kernels", FOLDER / "f64",
            "--baseline", FOLDER / "f32")
 assert done.returncode == 0 and "all equal" in done.stdout, (done.stdout, done.stderr)
+with open("/dev/full", "w") as full:
+    done = subprocess.run([program("dlc"), "inspect", artifact], stdout=full, stderr=subprocess.PIPE, text=True)
+assert done.returncode == 1 and "cannot write" in done.stderr, done
 refused("E0601", "-o", artifact, "--save-values", FOLDER / "v", "--inputs", MODEL)
 print("ok")
