@@ -10,6 +10,17 @@ static Dim productOf(ArrayRef<Dim> dims, ArrayRef<int64_t> which) {
   return result;
 }
 
+// Whether every element of a reduction's operand has a place in a value.
+static bool keepsElements(Value value, ArrayRef<graph::ReduceOp> reductions) {
+  for (graph::ReduceOp op : reductions)
+    for (Value operand : op->getOperands()) {
+      Emitter::Coords at;
+      for (int64_t d = 0; d < graph::rankOf(operand); ++d) at.push_back(Dim::symbol("c" + std::to_string(d)));
+      if (forwardCoords(value, operand, at)) return true;
+    }
+  return false;
+}
+
 std::optional<Rows> matchRows(const CanonicalRegion &region, std::string &why) {
   auto refuse = [&](const char *reason) {
     why = reason;
@@ -44,7 +55,8 @@ std::optional<Rows> matchRows(const CanonicalRegion &region, std::string &why) {
   for (Value value : function.getBody().front().getTerminator()->getOperands()) {
     SmallVector<Dim> dims = graph::dimsOf(value);
     Dim count = graph::elementCount(dims);
-    bool full = count == match.rows * match.columns && (match.innermost || dims == match.dims);
+    bool full = count == match.rows * match.columns &&
+                (match.innermost || dims == match.dims || keepsElements(value, match.reductions));
     if (!full && !(count == match.rows))
       return refuse("a result is neither one value a row nor one an element");
   }
@@ -201,22 +213,43 @@ SmallVector<Value> RowsKernel::reduceTiles(graph::ReduceOp op, ValueRange tiles)
 
 //===- Results ------------------------------------------------------------------------===//
 
+bool RowsKernel::areOwnRows(Value reduced, const Emitter::Coords &coords) {
+  Emitter::Coords own = rowCoords(reduced);
+  return llvm::all_of(llvm::zip(own, coords), [&](auto pair) {
+    return emitter.facts.proveEqual(std::get<0>(pair), std::get<1>(pair));
+  });
+}
+
+Emitter::Coords RowsKernel::perRowCoords(Value result) {
+  for (graph::ReduceOp op : match.reductions)
+    for (Value reduced : op->getResults())
+      if (auto coords = forwardCoords(result, reduced, rowCoords(reduced))) return *coords;
+  return delinearize(row, graph::dimsOf(result));
+}
+
 void RowsKernel::storePerRow() {
   for (unsigned r = 0; r < region.function().getNumResults(); ++r) {
     if (!isPerRow(match, kernel.yielded(r))) continue;
-    auto coords = rowCoords(kernel.yielded(r));
+    auto coords = perRowCoords(kernel.yielded(r));
     emitter.store(emitter.emit(kernel.yielded(r), coords, rowSpace), kernel.resultMemory(r), coords,
                   rowSpace);
   }
 }
 
-// The coordinates of (row, column) in a tensor of the full element count.
-Emitter::Coords RowsKernel::fullCoords(ArrayRef<Dim> dims, ArrayRef<Dim> outer, const Dim &column) {
+Emitter::Coords RowsKernel::fullCoords(Value result, const Dim &column) {
+  for (graph::ReduceOp op : match.reductions) {
+    Emitter::Coords at = operandCoords(op, rowCoords(op.getResult(0)), column);
+    for (Value operand : op.getOperands())
+      if (auto coords = forwardCoords(result, operand, at)) return *coords;
+  }
+  // A result that only repeats values of rows.
+  SmallVector<Dim> dims = graph::dimsOf(result);
   if (match.innermost && dims != ArrayRef<Dim>(match.dims))
     return delinearize(row * match.columns + column, dims);
-  SmallVector<Dim> innerDims;
+  SmallVector<Dim> outerDims, innerDims;
+  for (int64_t d : match.outer) outerDims.push_back(dims[d]);
   for (int64_t d : match.inner) innerDims.push_back(dims[d]);
-  auto inner = delinearize(column, innerDims);
+  auto outer = delinearize(row, outerDims), inner = delinearize(column, innerDims);
   Emitter::Coords coords(dims.size());
   for (auto [k, d] : llvm::enumerate(match.outer)) coords[d] = outer[k];
   for (auto [k, d] : llvm::enumerate(match.inner)) coords[d] = inner[k];
@@ -225,12 +258,10 @@ Emitter::Coords RowsKernel::fullCoords(ArrayRef<Dim> dims, ArrayRef<Dim> outer, 
 
 void RowsKernel::storeFull(const Dim &column) {
   Space space = fullSpace(column);
-  SmallVector<Dim> outerDims;
-  for (int64_t d : match.outer) outerDims.push_back(match.dims[d]);
   for (unsigned r = 0; r < region.function().getNumResults(); ++r) {
-    if (isPerRow(match, kernel.yielded(r))) continue;
     Value value = kernel.yielded(r);
-    auto coords = fullCoords(graph::dimsOf(value), delinearize(row, outerDims), column);
+    if (isPerRow(match, value)) continue;
+    auto coords = fullCoords(value, column);
     emitter.store(emitter.emit(value, coords, space), kernel.resultMemory(r), coords, space);
   }
 }

@@ -33,7 +33,7 @@ public:
     };
     // In program order, outside of all loops: later ones find the earlier ones' values.
     for (graph::ReduceOp op : match.reductions)
-      emitter.emit(op.getResult(0), rowCoords(op.getResult(0)), rowSpace);
+      for (Value result : op->getResults()) done[result] = emitter.emit(result, rowCoords(result), rowSpace);
     storePerRow();
     if (hasFullResults(region, match))
       chunks({}, [&](Dim column, ValueRange) -> SmallVector<Value> {
@@ -58,7 +58,8 @@ private:
   // A reduction of the region, asked for at a row: its tile is reduced along the columns.
   Value reduction(Value value, const Emitter::Coords &coords, const Space &space) {
     auto op = value.getDefiningOp<graph::ReduceOp>();
-    if (!op || space.layout.rank() != 1 || !(space.layout == rowSpace.layout)) return {};
+    if (!op || !(space.layout == rowSpace.layout) || !areOwnRows(value, coords)) return {};
+    if (Value known = done.lookup(value)) return known;
     SmallVector<Value> tiles = shape.whole
                                    ? elements(op, Dim::symbol("i1"))
                                    : chunks(identities(op), [&](Dim column, ValueRange acc) {

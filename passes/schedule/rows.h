@@ -51,8 +51,11 @@ protected:
   llvm::SmallVector<mlir::Value> identities(graph::ReduceOp op);
   /// Tiles combined along their columns: values per row.
   llvm::SmallVector<mlir::Value> reduceTiles(graph::ReduceOp op, mlir::ValueRange tiles);
-  /// The coordinates of the tile's rows in a tensor of one value per row.
-  Emitter::Coords rowCoords(mlir::Value value) { return delinearize(row, graph::dimsOf(value)); }
+  /// The coordinates of the tile's rows in a reduction's result.
+  Emitter::Coords rowCoords(mlir::Value reduced) { return delinearize(row, graph::dimsOf(reduced)); }
+  /// Whether coordinates in a reduction's result are those of the tile's rows: movement between reductions,
+  /// or between them and a result, may lead to other rows, whose values this tile does not have.
+  bool areOwnRows(mlir::Value reduced, const Emitter::Coords &coords);
   void storePerRow();
   void storeFull(const Dim &column);
 
@@ -64,9 +67,12 @@ protected:
   Emitter &emitter;
   Space rowSpace; ///< one value per row
   Dim row;
+  llvm::DenseMap<mlir::Value, mlir::Value> done; ///< reductions of the tile's rows, outside of all loops
 
 private:
-  Emitter::Coords fullCoords(llvm::ArrayRef<Dim> dims, llvm::ArrayRef<Dim> outer, const Dim &column);
+  /// Where a result has the values of the tile's rows, and those of its elements at a column.
+  Emitter::Coords perRowCoords(mlir::Value result);
+  Emitter::Coords fullCoords(mlir::Value result, const Dim &column);
 };
 
 /// Adds the variant in which several CTAs share a row, for few long rows, where the facts allow such sizes;

@@ -26,7 +26,8 @@ namespace {
 /// Where the launches of one variant leave what.
 struct RowWorkspaces {
   struct Slots {
-    unsigned parts = 0, value = 0;
+    unsigned parts = 0;
+    std::optional<unsigned> value; ///< where later launches need it
   };
   llvm::DenseMap<Value, Slots> of; // by result of a reduction
   unsigned counters = 0;
@@ -188,14 +189,14 @@ private:
       for (auto [result, value] : llvm::zip(op.getResults(), reduced)) {
         auto coords = rowCoords(result);
         for (Dim &coord : coords) coord = emitter.facts.simplify(coord);
-        emitter.remember(result, coords, rowSpace, value);
+        done[result] = value;
         if (keepValues) emitter.store(value, valueOf(result), coords, rowSpace);
       }
     }
   }
 
   Memory valueOf(Value result) {
-    return {kernel.workspace(memory.of.lookup(result).value), rowMajor(graph::dimsOf(result))};
+    return {kernel.workspace(*memory.of.lookup(result).value), rowMajor(graph::dimsOf(result))};
   }
 
   // Values of earlier launches that these need, outside of all loops.
@@ -207,6 +208,9 @@ private:
   Value earlier(Value value, const Emitter::Coords &coords, const Space &space) {
     auto op = value.getDefiningOp<graph::ReduceOp>();
     if (!op || space.layout.rank() != 1) return {};
+    if (Value known = done.lookup(value); known && tile::layoutOf(known) == space.layout)
+      if (areOwnRows(value, coords)) return known;
+    if (!memory.of.lookup(value).value) return {};
     Type element = graph::elementTypeOf(value);
     return emitter.load(valueOf(value), element, coords, space, graph::scalarAttr(element, 0));
   }

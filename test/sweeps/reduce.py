@@ -1,4 +1,4 @@
-"""Reductions of length 1 to 70,000 over any axes, softmax and layer norm, with pointwise work before and after."""
+"""Reductions of length 1 to 70,000 over any axes, softmax and layer norm, with pointwise work before and transposes around."""
 import numpy as np
 from case import Case
 
@@ -25,22 +25,30 @@ def make(rng, large):
     before = str(rng.choice(("", "Abs", "add")))
     offset = rng.standard_normal(shape[-1]).astype(np.float32)
 
+    # Rows whose order changes in front of the reduction or behind it, as in models that run over time first.
+    rank = len(shape) if keep or op in ("Softmax", "LayerNormalization") else len(shape) - len(axes)
+    turned = [[int(d) for d in rng.permutation(r)] if rng.random() < 0.3 else None for r in (len(shape), rank)]
+
     def build(graph, take):
-        v = graph.input(take(x))
+        v = graph.input(take(x if turned[0] is None else x.transpose(np.argsort(turned[0])).copy()))
+        if turned[0] is not None:
+            v = graph.node("Transpose", v, perm=turned[0])
         if before == "Abs":
             v = graph.node("Abs", v)
         elif before == "add":
             v = graph.node("Add", v, graph.input(take(offset)))
         if op == "Softmax":
-            return graph.node(op, v, axis=axis)
-        if op == "LayerNormalization":
+            v = graph.node(op, v, axis=axis)
+        elif op == "LayerNormalization":
             trail = shape[axis:]
-            return graph.node(op, v, graph.constant(np.ones(trail)), graph.constant(np.zeros(trail)), axis=axis)
-        return graph.node(op, v, graph.constant(np.array(axes)), keepdims=keep)
+            v = graph.node(op, v, graph.constant(np.ones(trail)), graph.constant(np.zeros(trail)), axis=axis)
+        else:
+            v = graph.node(op, v, graph.constant(np.array(axes)), keepdims=keep)
+        return v if turned[1] is None else graph.node("Transpose", v, perm=turned[1])
 
     terms = int(np.prod([shape[a] for a in axes]))
     linear = op in ("ReduceSum", "ReduceMean", "ReduceL1")
     # A norm subtracts the mean, a softmax exponentiates: both lose a few units more than one sum does.
     factor = {"LayerNormalization": 4096.0, "Softmax": 64.0}.get(op, 16.0)
-    return Case(f"{op} of {shape} axes {axes} keepdims {keep} {before}", build, terms=terms, linear=linear, factor=factor,
+    return Case(f"{op} of {shape} axes {axes} keepdims {keep} {before} turned {turned}", build, terms=terms, linear=linear, factor=factor,
                 rounded=bool(before), absolute=1.0 if op == "LayerNormalization" else 0.0)
