@@ -31,9 +31,8 @@ class MatmulKernel {
 public:
   MatmulKernel(const CanonicalRegion &region, Product p, const Tiling &tiling, ModuleOp module,
                const std::string &name, int64_t bits, std::optional<SplitMemory> memory = {})
-      : p(p), tiling(tiling), division(divide(p, tiling, region.facts)),
-        memory(memory), grid{tiling.warpsM, tiling.warpsN, tiling.m / tiling.warpsM,
-                             tiling.n / tiling.warpsN},
+      : p(p), tiling(tiling), division(divide(p, tiling, region.facts)), memory(memory),
+        grid{tiling.warpsM, tiling.warpsN, tiling.m / tiling.warpsM, tiling.n / tiling.warpsN},
         kernel(region, module, name, tiling.warps(), bits,
                memory ? SmallVector<unsigned>{memory->sums, memory->counters} : SmallVector<unsigned>{}),
         emitter(kernel.emitter), b(kernel.b), region(region) {}
@@ -186,16 +185,28 @@ private:
     return tile::DotOp::create(b, emitter.location, c.getType(), a, bb, c, b.getStringAttr(p.kind->name));
   }
 
-  /// An fp32 fragment as the sum of two tf32 ones. An infinity equals its truncation and so leaves no rest
-  /// (inf - inf).
+  /// An fp32 fragment as the sum of two tf32 ones. The first is rounded to nearest, so that the product of
+  /// two rests, which is left out, is below 2^-22 of the whole and of either sign: truncation would leave
+  /// 2^-20, always of one sign, and that adds up over deep networks. An infinity equals its truncation and so
+  /// leaves no rest (inf - inf).
   std::pair<Value, Value> splitFragment(Value x) {
     auto type = cast<RankedTensorType>(x.getType());
     auto bits = type.clone(b.getI32Type());
+    auto integer = [&](int64_t value) -> Value {
+      return arith::ConstantOp::create(b, emitter.location,
+                                       DenseElementsAttr::get(bits, b.getI32IntegerAttr(int32_t(value))));
+    };
+    // The largest that rounding up leaves finite: beyond it, and for infinities and NaN, truncation serves.
+    Value largest = arith::ConstantOp::create(b, emitter.location,
+                                              DenseElementsAttr::get(type, b.getF32FloatAttr(0x1.ffep127f)));
+    Value rounds = arith::CmpFOp::create(b, emitter.location, arith::CmpFPredicate::OLT,
+                                         math::AbsFOp::create(b, emitter.location, x), largest);
     Value word = arith::BitcastOp::create(b, emitter.location, bits, x);
-    Value mask = arith::ConstantOp::create(
-        b, emitter.location, DenseElementsAttr::get(bits, b.getI32IntegerAttr(int32_t(0xffffe000))));
-    Value high = arith::BitcastOp::create(b, emitter.location, type,
-                                          arith::AndIOp::create(b, emitter.location, word, mask));
+    word = arith::AddIOp::create(
+        b, emitter.location, word,
+        arith::SelectOp::create(b, emitter.location, rounds, integer(0x1000), integer(0)));
+    Value high = arith::BitcastOp::create(
+        b, emitter.location, type, arith::AndIOp::create(b, emitter.location, word, integer(0xffffe000)));
     Value exact = arith::CmpFOp::create(b, emitter.location, arith::CmpFPredicate::OEQ, x, high);
     Value zero =
         arith::ConstantOp::create(b, emitter.location, DenseElementsAttr::get(type, b.getF32FloatAttr(0)));
