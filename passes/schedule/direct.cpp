@@ -185,7 +185,7 @@ private:
     if (!emitter.facts.proveNonNegative(simple)) to.guards.push_back(simple);
   }
 
-  /// The operand's coordinates of the window's first element for a thread's first output.
+  // The channels of the operand that a thread's outputs sum over.
   void declareGroup() {
     SmallVector<Dim> filter = graph::dimsOf(match.conv().getFilter());
     Dim perGroup = *exactDivide(filter[0], Dim(match.conv().getGroups()));
@@ -245,6 +245,7 @@ private:
     return loads <= mostLoads;
   }
 
+  /// The operand's coordinates of the window's first element for a thread's first output.
   Emitter::Coords operandOrigin() const {
     Emitter::Coords origin;
     for (auto [coord, slide] : llvm::zip(first, match.slides))

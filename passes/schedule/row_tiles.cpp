@@ -1,3 +1,5 @@
+// Which regions are reductions along rows, the tiles that their kernels work on, and where results go: a
+// result's element goes where the reduced operand's went, whatever transposes and reshapes lie between.
 #include "passes/schedule/rows.h"
 
 using namespace mlir;

@@ -30,7 +30,8 @@ void seedWeights(mlir::ModuleOp module, WeightsTable &weights) {
   module.walk([&](graph::ConstantOp constant) {
     auto weight = mlir::dyn_cast<graph::WeightAttr>(constant.getValue());
     auto type = mlir::cast<mlir::RankedTensorType>(constant.getType());
-    if (weight && type.hasStaticShape() && dtypeOf(type.getElementType())) named.emplace_back(weight.getName(), type);
+    if (weight && type.hasStaticShape() && dtypeOf(type.getElementType()))
+      named.emplace_back(weight.getName(), type);
   });
   // A file that is split holds several modules, which may use one name for tensors of several types.
   weights.prune([&](llvm::StringRef name) {

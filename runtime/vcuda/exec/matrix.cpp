@@ -207,8 +207,8 @@ struct FragmentAccess {
   FragmentAccess(WarpRun &w, const Inst &inst)
       : w(w), inst(inst), shape(wmmaShapes[inst.width]), part(WmmaPart(inst.mods >> ModKindShift & 3)),
         columns(inst.mods >> 18 & 1), rows(part == WmmaPart::B ? shape.k : shape.m),
-        width(part == WmmaPart::A ? shape.k : shape.n),
-        bits(elementBits(inst.type)), fragment{w, w.cta->operands + inst.aux, inst.type} {}
+        width(part == WmmaPart::A ? shape.k : shape.n), bits(elementBits(inst.type)),
+        fragment{w, w.cta->operands + inst.aux, inst.type} {}
 
   unsigned bytes() const { return bits < 8 ? 4 : bits / 8; }      ///< of one access
   unsigned perAccess() const { return bits < 8 ? 32 / bits : 1; } ///< elements that it moves

@@ -22,7 +22,8 @@ constexpr size_t maxFreedRemembered = 1 << 16;
 uint64_t roundUp(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
 
 void *reserve(uint64_t count, int protection, uint64_t wish = 0) {
-  void *p = mmap(reinterpret_cast<void *>(wish), count, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *p = mmap(reinterpret_cast<void *>(wish), count, protection,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return p == MAP_FAILED ? nullptr : p;
 }
 

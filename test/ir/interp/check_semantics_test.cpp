@@ -52,9 +52,10 @@ TEST(CheckSemantics, findsAnExecutionThatFails) {
 }
 
 TEST(CheckSemantics, saysWhenNothingCouldRun) {
-  std::string impossible = "%y = graph.slice %x offsets <\"B * 2\", 0> steps [1, 1] : tensor<?x4xf32, #graph.dims<B, "
-                           "4>> -> tensor<1x4xf32>\n" +
-                           op("addf", "%r", "%x, %x");
+  std::string impossible =
+      "%y = graph.slice %x offsets <\"B * 2\", 0> steps [1, 1] : tensor<?x4xf32, #graph.dims<B, "
+      "4>> -> tensor<1x4xf32>\n" +
+      op("addf", "%r", "%x, %x");
   EXPECT_EQ(compare(impossible, impossible).outcome, SemanticsCheck::NotChecked);
 }
 

@@ -10,7 +10,8 @@ namespace {
 /// on line 9.
 std::string sharedKernel(const std::string &address, const std::string &load) {
   return ".version 7.8\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 out)\n{\n"
-         ".reg .b32 %t, %a, %r<4>; .reg .b64 %rd; .shared .align 16 .b8 s[16384];\nmov.u32 %t, %tid.x; mov.u32 %r3, s;\n" +
+         ".reg .b32 %t, %a, %r<4>; .reg .b64 %rd; .shared .align 16 .b8 s[16384];\nmov.u32 %t, %tid.x; "
+         "mov.u32 %r3, s;\n" +
          address + "\n" + load + "\nret;\n}\n";
 }
 

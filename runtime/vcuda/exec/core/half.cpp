@@ -63,7 +63,8 @@ DLC_INLINE f64 addToOdd(f64 p, f64 c) {
 template <class T> void fma(Warp &w, const Inst &i) {
   u32 mods = i.mods;
   mapHalves<3, T>(w, i, [&](T a, T b, T c) {
-    f64 r = addToOdd(f64(toFloat(input(a, mods))) * f64(toFloat(input(b, mods))), f64(toFloat(input(c, mods))));
+    f64 r =
+        addToOdd(f64(toFloat(input(a, mods))) * f64(toFloat(input(b, mods))), f64(toFloat(input(c, mods))));
     if (mods & ModSat) r = r > 0 ? (r < 1 ? r : 1) : 0;
     T h = narrow<T>(r);
     h = mods & ModFtz ? flush(h) : h;
