@@ -2,12 +2,12 @@
 
 #include "compiler/codegen/lines.h"
 #include "compiler/kernels.h"
+#include "compiler/threads.h"
 #include "ir/interp/fold.h"
 #include "passes/graph/pipeline.h"
 #include "passes/plan/build_plan.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
-#include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
@@ -73,11 +73,9 @@ private:
   }
 
   bool lower() {
-    auto one = [&](Unit &unit) { lowerUnit(unit, request, result); };
-    if (request.threads)
-      parallelForEach(module.getContext(), units, one);
-    else
-      llvm::for_each(units, one);
+    SmallVector<Unit *> longestFirst = byLength();
+    forEachOnThreads(*module.getContext(), request.threads, units.size(),
+                     [&](size_t k) { lowerUnit(*longestFirst[k], request, result); });
     std::vector<std::string> texts;
     for (auto &unit : units) {
       if (!unit.error.empty()) return fail(Code::E0999, unit.kind.name + ": " + unit.error);
@@ -86,6 +84,18 @@ private:
     }
     text.ptx = mergePtx(texts);
     return true;
+  }
+
+  /// Units by their number of operations, so that no thread is left with a long one at the end.
+  SmallVector<Unit *> byLength() {
+    std::vector<std::pair<size_t, Unit *>> lengths;
+    for (Unit &unit : units) {
+      size_t operations = 0;
+      (*unit.kind.scheduled.module)->walk([&](Operation *) { ++operations; });
+      lengths.emplace_back(operations, &unit);
+    }
+    llvm::sort(lengths, std::greater<>());
+    return llvm::to_vector_of<Unit *>(llvm::make_second_range(lengths));
   }
 
   bool plan() {

@@ -16,8 +16,8 @@ struct CompileRequest {
   std::string output;        ///< path of the artifact
   std::optional<Level> emit; ///< stop there and give the text instead of an artifact
   ArtifactInfo info;
-  bool threads = true; ///< kernels are compiled in parallel
-  bool lines = false;  ///< the PTX has lines of a graph text that is written beside it
+  unsigned threads = 1; ///< on which kernels are compiled side by side
+  bool lines = false;   ///< the PTX has lines of a graph text that is written beside it
 };
 
 struct CompileResult {

@@ -41,7 +41,7 @@ def check(name, other, folder):
     """What differs for one model, as lines."""
     model = models.get(name)
     ways = {"-j1 in a short folder": ("a", 1, {"LC_ALL": "C", "HOME": "/"}),
-            "-j2 in a deep folder": ("b/much/deeper folder", 2, {"LC_ALL": "C.UTF-8", "HOME": str(folder), "TZ": "Asia/Tokyo"})}
+            "-j3 in a deep folder": ("b/much/deeper folder", 3, {"LC_ALL": "C.UTF-8", "HOME": str(folder), "TZ": "Asia/Tokyo"})}
     programs = {"this build": program("dlc"), **({"the other build": other} if other else {})}
     seen = {}
     for who, dlc in programs.items():

@@ -1,6 +1,7 @@
 // dlc model.onnx -o model.ptx
 #include "compiler/compile.h"
 #include "compiler/import/import.h"
+#include "compiler/threads.h"
 #include "tools/dlc/commands.h"
 #include "tools/dlc/save_values.h"
 
@@ -18,7 +19,7 @@ struct Arguments {
                              dumpFolder;
   interp::FloatMode mode = interp::FloatMode::F32;
   std::vector<std::string> dims, sets;
-  int jobs = 0;
+  unsigned jobs = 0;
   bool lines = false, timing = false, listTargets = false, listPasses = false;
 };
 
@@ -57,7 +58,7 @@ private:
     request.info.arch = "sm_80";
     request.info.options = {
         {"target", arguments.target}, {"precision", arguments.precision}, {"disable", arguments.disable}};
-    request.threads = arguments.jobs != 1;
+    request.threads = threadCount(arguments.jobs);
     request.lines = arguments.lines;
     request.info.target = passes.options.target = findTarget(arguments.target);
     if (!request.info.target)
@@ -103,8 +104,9 @@ private:
   }
 
   bool compile() {
-    mlir::MLIRContext context(request.threads ? mlir::MLIRContext::Threading::ENABLED
-                                              : mlir::MLIRContext::Threading::DISABLED);
+    InlineThreadPool pool;
+    mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+    if (request.threads > 1) context.setThreadPool(pool);
     prepareContext(context);
     std::optional<GraphModule> model = result.phases.time("import", [&] { return load(context); });
     if (!model) return false;
@@ -180,8 +182,8 @@ void addCompile(CLI::App &app, Action &action) {
   app.add_option("--float", arguments->mode, "arithmetic of --save-values: f32 (default) or f64")
       ->transform(CLI::CheckedTransformer(modes))
       ->needs(save);
-  app.add_option("-j", arguments->jobs, "1: compile kernels one after another")
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("-j", arguments->jobs, "compile so many kernels at a time (default: one per core)")
+      ->check(CLI::Range(0, 1024));
   app.callback([arguments, &action, &app] {
     if (arguments->listTargets || arguments->listPasses) {
       action = [arguments] { return printLists(*arguments); };
