@@ -186,9 +186,10 @@ struct DeviceLimits {
 /// Full is accepted and checks what Fast does.
 enum class Checks { Off, Fast, Full };
 
-/// In which order warps of a CTA and CTAs of a grid run.
+/// In which order warps of a CTA and CTAs of a grid run. Ahead: warp `seed` of each CTA (counted around) runs
+/// whenever it can and as far as it can; the others move only while it waits.
 struct Schedule {
-  enum Kind { Forward, Reverse, Random } kind = Forward;
+  enum Kind { Forward, Reverse, Random, Ahead } kind = Forward;
   uint64_t seed = 0;
 };
 

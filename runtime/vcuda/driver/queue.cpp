@@ -117,6 +117,7 @@ std::shared_ptr<StreamState> Queue::pick() {
   if (candidates.empty()) return nullptr;
   switch (schedule.kind) {
   case Schedule::Forward:
+  case Schedule::Ahead:
     return candidates.front();
   case Schedule::Reverse:
     return candidates.back();

@@ -40,8 +40,12 @@ std::string setSchedule(Schedule &schedule, std::string_view value) {
     schedule = {Schedule::Reverse, 0};
   else if (uint64_t seed = 0; value.starts_with("random:") && parseNumber(value.substr(7), seed))
     schedule = {Schedule::Random, seed};
+  else if (value == "ahead")
+    schedule = {Schedule::Ahead, 0};
+  else if (uint64_t warp = 0; value.starts_with("ahead:") && parseNumber(value.substr(6), warp))
+    schedule = {Schedule::Ahead, warp};
   else
-    return expected(value, "forward, reverse or random:SEED");
+    return expected(value, "forward, reverse, random:SEED, ahead or ahead:WARP");
   return {};
 }
 

@@ -127,12 +127,37 @@ uint32_t CtaRun::liveThreads() const {
   return count;
 }
 
-CtaRun::Outcome CtaRun::advance() {
-  std::vector<uint32_t> order(warpCount);
-  for (uint32_t i = 0; i < warpCount; ++i) order[i] = i;
-  Schedule schedule = launch->options.schedule;
+/// Turns with atomics or volatile accesses, which may be waiting in a loop, that end the run of the warp
+/// which is ahead.
+static constexpr uint32_t patienceAhead = 8;
+
+/// The order of the warps in one round; the one that is ahead has a turn before each of the others.
+static std::vector<uint32_t> warpOrder(const Schedule &schedule, uint32_t warpCount) {
+  std::vector<uint32_t> order;
+  uint32_t first = schedule.kind == Schedule::Ahead ? uint32_t(schedule.seed % warpCount) : warpCount;
+  for (uint32_t i = 0; i < warpCount; ++i) {
+    if (i == first) continue;
+    if (first < warpCount) order.push_back(first);
+    order.push_back(i);
+  }
+  if (order.empty()) order.push_back(0);
   if (schedule.kind == Schedule::Reverse) std::reverse(order.begin(), order.end());
-  auto interpret = launch->level->interpret;
+  return order;
+}
+
+/// One turn of a warp. False when it did nothing but wait for others in a loop.
+bool CtaRun::runWarp(WarpRun &w) {
+  uint32_t spins = w.spins;
+  if (!w.active) runNext(w);
+  w.stop = false;
+  launch->level->interpret(w);
+  return w.isDone() || !w.isRunnable() || w.spins == spins;
+}
+
+CtaRun::Outcome CtaRun::advance() {
+  Schedule schedule = launch->options.schedule;
+  std::vector<uint32_t> order = warpOrder(schedule, warpCount);
+  bool ahead = schedule.kind == Schedule::Ahead;
   for (;;) {
     if (schedule.kind == Schedule::Random) {
       for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[nextRandom(random) % i]);
@@ -146,12 +171,13 @@ CtaRun::Outcome CtaRun::advance() {
       }
       done = false;
       ran = true;
-      uint32_t spins = w.spins;
-      if (!w.active) runNext(w);
-      w.stop = false;
-      interpret(w);
-      if (launch->stopped) return Outcome::Stopped;
-      progressed = progressed || w.isDone() || !w.isRunnable() || w.spins == spins;
+      uint32_t patience = ahead && i == schedule.seed % warpCount ? patienceAhead : 1;
+      while (patience > 0 && !w.isDone() && w.isRunnable()) {
+        bool moved = runWarp(w);
+        if (launch->stopped) return Outcome::Stopped;
+        progressed = progressed || moved;
+        if (!moved || patience == 1) --patience;
+      }
     }
     if (done) return Outcome::Finished;
     if (!ran) {

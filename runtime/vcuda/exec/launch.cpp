@@ -61,8 +61,8 @@ uint64_t Launch::constantValue(const ConstantSlot &slot, uint32_t localBase) con
 
 /// The order in which CTAs start: a permutation of the grid for random schedules.
 uint64_t Launch::ctaAt(uint64_t position) const {
-  if (options.schedule.kind == Schedule::Forward) return position;
   if (options.schedule.kind == Schedule::Reverse) return ctaCount - 1 - position;
+  if (options.schedule.kind != Schedule::Random) return position;
   // A Feistel network over the next power of four, walked until it falls into the grid.
   unsigned half = 1;
   while ((uint64_t(1) << (2 * half)) < ctaCount) ++half;

@@ -117,6 +117,7 @@ struct CtaRun : Cta {
   enum class Outcome { Finished, GaveWay, Stopped };
   /// Runs until all warps are done, or no warp can go on without another CTA.
   Outcome advance();
+  bool runWarp(WarpRun &warp);
   uint32_t liveThreads() const;
   void completeBarriers();
   void releaseBarrier(uint32_t id);

@@ -32,10 +32,10 @@ void vcudaResetFindings(void);
 size_t vcudaCounters(char *buffer, size_t size);
 void vcudaResetCounters(void);
 
-/* Sets an option from the next launch on: "checks" off|fast|full, "schedule" forward|reverse|random:SEED,
- * "threads" N, "counters" on|off, "line_counters" on|off, "summary" on|off, "max_instructions" N,
- * "fail_allocation" N, "fail_launch" N (the N-th call from now fails). Returns 1, or 0 for an option or value
- * that does not exist. */
+/* Sets an option from the next launch on: "checks" off|fast|full, "schedule" forward|reverse|random:SEED|
+ * ahead|ahead:WARP, "threads" N, "counters" on|off, "line_counters" on|off, "summary" on|off,
+ * "max_instructions" N, "fail_allocation" N, "fail_launch" N (the N-th call from now fails). Returns 1, or 0
+ * for an option or value that does not exist. */
 int vcudaSetOption(const char *name, const char *value);
 
 /* Gives the allocation that begins at a device address a name for findings and counters. Returns 1 if there

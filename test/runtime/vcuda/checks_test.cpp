@@ -195,12 +195,13 @@ TEST_P(PlantedBugs, OffMeansAnErrorForWildAddressesOnly) {
 }
 
 std::string scheduleName(const testing::TestParamInfo<Schedule::Kind> &info) {
-  static const char *const names[] = {"Forward", "Reverse", "Random"};
+  static const char *const names[] = {"Forward", "Reverse", "Random", "Ahead"};
   return names[info.param];
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PlantedBugs,
-                         testing::Values(Schedule::Forward, Schedule::Reverse, Schedule::Random),
+                         testing::Values(Schedule::Forward, Schedule::Reverse, Schedule::Random,
+                                         Schedule::Ahead),
                          scheduleName);
 
 } // namespace

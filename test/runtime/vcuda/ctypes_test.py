@@ -60,8 +60,8 @@ def run(kernel="saxpy", bytes_of_x=4000, **environment):
 class CtypesTest(unittest.TestCase):
     def test_saxpy(self):
         for environment in ({}, {"VCUDA_CHECKS": "off"}, {"VCUDA_CHECKS": "full"}, {"VCUDA_SCHEDULE": "reverse"},
-                            {"VCUDA_SCHEDULE": "random:7"}, {"VCUDA_THREADS": "1"}, {"VCUDA_DEVICE": "sm_86"},
-                            {"VCUDA_DEVICE": "h200"}, {"VCUDA_DEVICE": "a2,a100"}):
+                            {"VCUDA_SCHEDULE": "random:7"}, {"VCUDA_SCHEDULE": "ahead"},
+                            {"VCUDA_THREADS": "1"}, {"VCUDA_DEVICE": "sm_86"}, {"VCUDA_DEVICE": "h200"}, {"VCUDA_DEVICE": "a2,a100"}):
             with self.subTest(environment):
                 result = run(**environment)
                 self.assertEqual(result.returncode, 0, result.stderr)

@@ -161,6 +161,9 @@ TEST_F(OutputsTest, OptionsAreChecked) {
   EXPECT_EQ(setOption("checks", "some"), 0);
   EXPECT_EQ(setOption("schedule", "random:"), 0);
   EXPECT_EQ(setOption("schedule", "random:12"), 1);
+  EXPECT_EQ(setOption("schedule", "ahead:"), 0);
+  EXPECT_EQ(setOption("schedule", "ahead:3"), 1);
+  EXPECT_EQ(setOption("schedule", "ahead"), 1);
   EXPECT_EQ(setOption("schedule", "forward"), 1);
   EXPECT_EQ(setOption("threads", "-1"), 0);
   EXPECT_EQ(setOption("nothing", "1"), 0);

@@ -46,7 +46,7 @@ protected:
 };
 
 inline std::string variantName(const testing::TestParamInfo<Variant> &info) {
-  static const char *const schedules[] = {"Forward", "Reverse", "Random"};
+  static const char *const schedules[] = {"Forward", "Reverse", "Random", "Ahead"};
   return std::string(info.param.optimisation) + schedules[info.param.schedule.kind] +
          (info.param.schedule.seed ? std::to_string(info.param.schedule.seed) : "");
 }
@@ -56,8 +56,9 @@ inline std::string variantName(const testing::TestParamInfo<Variant> &info) {
       All, Suite,                                                                                            \
       testing::Values(Variant{"o3", {Schedule::Forward, 0}}, Variant{"o3", {Schedule::Reverse, 0}},          \
                       Variant{"o3", {Schedule::Random, 1}}, Variant{"o3", {Schedule::Random, 2}},            \
+                      Variant{"o3", {Schedule::Ahead, 0}}, Variant{"o3", {Schedule::Ahead, 1}},              \
                       Variant{"o0", {Schedule::Forward, 0}}, Variant{"o0", {Schedule::Reverse, 0}},          \
-                      Variant{"o0", {Schedule::Random, 1}}),                                                 \
+                      Variant{"o0", {Schedule::Random, 1}}, Variant{"o0", {Schedule::Ahead, 1}}),            \
       variantName)
 
 } // namespace dlc::vcuda::test

@@ -335,7 +335,8 @@ INSTANTIATE_TEST_SUITE_P(All, GroupPrograms,
                          testing::Values(Variant{"o3", {Schedule::Forward, 0}},
                                          Variant{"o3", {Schedule::Reverse, 0}},
                                          Variant{"o3", {Schedule::Random, 1}},
-                                         Variant{"o3", {Schedule::Random, 2}}),
+                                         Variant{"o3", {Schedule::Random, 2}},
+                                         Variant{"o3", {Schedule::Ahead, 1}}),
                          variantName);
 
 } // namespace

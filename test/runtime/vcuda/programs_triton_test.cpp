@@ -171,6 +171,7 @@ INSTANTIATE_TEST_SUITE_P(All, Triton,
                          testing::Values(TritonVariant{"sm_80", {Schedule::Forward, 0}},
                                          TritonVariant{"sm_80", {Schedule::Reverse, 0}},
                                          TritonVariant{"sm_80", {Schedule::Random, 1}},
+                                         TritonVariant{"sm_80", {Schedule::Ahead, 2}},
                                          TritonVariant{"sm_86", {Schedule::Forward, 0}},
                                          TritonVariant{"sm_86", {Schedule::Random, 2}}),
                          [](const testing::TestParamInfo<TritonVariant> &info) {
