@@ -51,7 +51,7 @@ public:
         module(*model.module) {}
 
   bool run() {
-    if (!result.phases.time("schedules", [&] { return schedule(), true; }) ||
+    if (!result.phases.time("schedules", [&] { return schedule(); }) ||
         !result.phases.time("kernels", [&] { return lower(); }))
       return false;
     if (request.emit && *request.emit < Level::Ptx) return dumped();
@@ -62,7 +62,7 @@ public:
   }
 
 private:
-  void schedule() {
+  bool schedule() {
     if (request.lines) {
       text.graph = placeInText(module, llvm::sys::path::filename(graphTextPath(request.output)).str(),
                                graphTextHeading(request.output));
@@ -70,6 +70,8 @@ private:
     scheduled = schedule::scheduleRegions(module, context.options, context.remarks);
     for (auto &kind : scheduled.kinds) units.push_back({*kind, units.size()});
     result.regions = scheduled.regions.size();
+    std::string unused = schedule::unusedSplits(scheduled, context.options);
+    return unused.empty() || fail(Code::E0506, unused);
   }
 
   bool lower() {

@@ -12,6 +12,10 @@ func::FuncOp CanonicalRegion::function() const {
   return *held.getOps<func::FuncOp>().begin();
 }
 
+int64_t CanonicalRegion::mostShared(int64_t fill, int64_t sums) const {
+  return split ? std::max<int64_t>(1, INT32_MAX / (*split * sums)) : fill;
+}
+
 namespace {
 
 class Renamer {
@@ -32,7 +36,8 @@ public:
 
 } // namespace
 
-CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string, SymbolRange> &ranges) {
+CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string, SymbolRange> &ranges,
+                             std::optional<int64_t> split) {
   MLIRContext *context = region.getContext();
   CanonicalRegion result;
   result.module = ModuleOp::create(UnknownLoc::get(context));
@@ -58,7 +63,9 @@ CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string,
                                         /*replaceTypes=*/true);
   result.symbols = renamer.symbols;
 
+  result.split = split;
   llvm::raw_string_ostream key(result.key);
+  if (split) key << "split " << *split << "\n";
   for (auto [k, symbol] : llvm::enumerate(result.symbols)) {
     auto at = ranges.find(symbol);
     SymbolRange range = at == ranges.end() ? SymbolRange() : at->second;

@@ -465,6 +465,7 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
                        (product->split ? " split " : " ") + tiling.str() + " index=i" + std::to_string(bits);
     MatmulKernel kernel(region, *product, tiling, *out.module, name + suffix, bits, memory);
     variant.launches.push_back(kernel.build());
+    variant.parts = tiling.parts;
     out.variants.push_back(std::move(variant));
   };
   TileChoice choice = chooseTiling(*product, region, target, /*maySplit=*/!needsFew);
@@ -472,7 +473,8 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
   if (choice.small && choice.small->parts > 1) {
     // For as many tiles as the choice was made for: more fill the device by themselves.
     Division division = divide(*product, *choice.small, region.facts);
-    Dim tiles = min(division.tiles(), Dim(target.sms)), room = Dim(target.sms) - division.tiles();
+    Dim most(region.mostShared(target.sms, choice.small->m * choice.small->n));
+    Dim tiles = min(division.tiles(), most), room = most - division.tiles();
     SplitMemory memory{unsigned(out.workspaces.size()), unsigned(out.workspaces.size() + 1)};
     int64_t bytes = choice.small->m * choice.small->n * 4;
     out.workspaces.push_back({region.facts.simplify(tiles * division.parts * bytes), /*zeroed=*/false});

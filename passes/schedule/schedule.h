@@ -18,8 +18,13 @@ struct CanonicalRegion {
   std::vector<std::string> symbols;         ///< symbols[k] is the model's name of Dk
   DimFacts facts;                           ///< of D0, D1, ...
   std::string key;                          ///< equal for regions that can share kernels
+  std::optional<int64_t> split;             ///< given by hand: CTAs that share a row or a tile, at most
 
   mlir::func::FuncOp function() const;
+  /// How many tiles or groups of rows may have several CTAs each: `fill`, since more fill the device by
+  /// themselves. With a split given by hand, as many as leave the `sums` elements of each part within 32-bit
+  /// indices.
+  int64_t mostShared(int64_t fill, int64_t sums) const;
 };
 
 /// What is known of the model's symbols.
@@ -27,7 +32,9 @@ struct SymbolRange {
   int64_t min = 1, max = INT32_MAX, multiple = 1;
 };
 
-CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string, SymbolRange> &symbols);
+/// `split`: the one given by hand. Regions share kernels only where it is the same.
+CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string, SymbolRange> &symbols,
+                             std::optional<int64_t> split = std::nullopt);
 
 struct Param {
   enum class Kind { Operand, Result, Workspace, Dim };
@@ -56,6 +63,7 @@ struct Variant {
   std::string schedule;        ///< readable: family and choices
   llvm::SmallVector<Dim> when; ///< taken where every expression is >= 0
   std::vector<Launch> launches;
+  int64_t parts = 1; ///< CTAs that share a tile or a row, at most
 };
 
 /// What a family said about a region, for remarks.

@@ -44,7 +44,8 @@ ModuleSchedule scheduleRegions(ModuleOp module, const CompileOptions &options, R
   auto ranges = symbolRanges(module);
   std::map<std::string, RegionKind *> byKey;
   module.walk([&](graph::RegionOp region) {
-    CanonicalRegion canonical = canonicalize(region, ranges);
+    CanonicalRegion canonical =
+        canonicalize(region, ranges, options.splitOf(std::string_view(region.getName())));
     RegionKind *&kind = byKey[canonical.key];
     if (!kind) {
       std::string name = region.getName().str();
@@ -58,6 +59,20 @@ ModuleSchedule scheduleRegions(ModuleOp module, const CompileOptions &options, R
   return result;
 }
 
+std::string unusedSplits(const ModuleSchedule &schedule, const CompileOptions &options) {
+  for (const auto &[name, count] : options.splits) {
+    if (name == "*") continue;
+    auto isNamed = [&](RegionSchedule entry) { return entry.region.getName() == name; };
+    auto region = llvm::find_if(schedule.regions, isNamed);
+    if (region == schedule.regions.end()) return "no region is called '" + name + "'";
+    auto isShared = [](const Variant &variant) { return variant.parts > 1; };
+    if (count > 1 && llvm::none_of(region->scheduled->variants, isShared))
+      return "the schedule of '" + name + "' has no work for " + std::to_string(count) +
+             " CTAs to share: " + region->scheduled->variants.front().schedule;
+  }
+  return "";
+}
+
 namespace {
 
 struct ScheduleRegions : impl::ScheduleRegionsBase<ScheduleRegions> {
@@ -66,6 +81,10 @@ struct ScheduleRegions : impl::ScheduleRegionsBase<ScheduleRegions> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     ModuleSchedule schedule = scheduleRegions(module, context.options, context.remarks);
+    if (std::string unused = unusedSplits(schedule, context.options); !unused.empty()) {
+      module.emitError(unused);
+      return signalPassFailure();
+    }
     SmallVector<Operation *> graph;
     for (Operation &op : *module.getBody()) graph.push_back(&op);
     for (Operation *op : llvm::reverse(graph)) op->erase();

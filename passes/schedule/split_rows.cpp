@@ -241,18 +241,20 @@ bool isPossible(const CanonicalRegion &region, const Dim &fewRows, const Dim &lo
 
 bool addSplitRows(const CanonicalRegion &region, const Rows &match, const TargetRecord &target,
                   const std::string &name, ArrayRef<Dim> when, Scheduled &out) {
-  // One CTA is as fast on shorter rows: a launch's end and the counters cost about a microsecond.
-  const int64_t longest = match.innermost ? 16385 : 257;
   int64_t width = widthFor(region, match);
   RowShape shape = shapeFor(match, 1 << 30, width);
+  // One CTA is as fast on shorter rows: a launch's end and the counters cost about a microsecond.
+  const int64_t longest = region.split ? shape.columns + 1 : match.innermost ? 16385 : 257;
+  const int64_t mostGroups = region.mostShared(target.sms / 2, shape.rows);
   RowSplit split;
   split.groups = ceilDiv(match.rows, Dim(shape.rows));
-  Dim fewRows = Dim(target.sms / 2) - split.groups, longRow = match.columns - longest;
-  if (!isPossible(region, fewRows, longRow, longest)) return false;
+  Dim fewRows = Dim(mostGroups) - split.groups, longRow = match.columns - longest;
+  if (region.split == 1 || !isPossible(region, fewRows, longRow, longest)) return false;
   // Two CTAs an SM, where parts of at least 16 KB or 64 columns are left for each.
-  const int64_t wanted = 2 * target.sms, fewestChunks = match.innermost ? 1 : 4;
+  const int64_t wanted = region.split.value_or(2 * target.sms), fewestChunks = match.innermost ? 1 : 4;
   split.chunks = region.facts.simplify(ceilDiv(match.columns, Dim(shape.columns)));
   Dim parts = min(ceilDiv(split.chunks, Dim(fewestChunks)), ceilDiv(Dim(wanted), max(split.groups, Dim(1))));
+  if (region.split) parts = Dim(wanted);
   split.perPart = region.facts.simplify(ceilDiv(split.chunks, max(parts, Dim(1))));
   split.parts = region.facts.simplify(ceilDiv(split.chunks, max(split.perPart, Dim(1))));
 
@@ -261,7 +263,7 @@ bool addSplitRows(const CanonicalRegion &region, const Rows &match, const Target
     return unsigned(out.workspaces.size() - 1);
   };
   // As large as this variant's sizes can make them, not as others would.
-  Dim groups = min(split.groups, Dim(target.sms / 2)), rows = min(match.rows, groups * shape.rows);
+  Dim groups = min(split.groups, Dim(mostGroups)), rows = min(match.rows, groups * shape.rows);
   auto levels = levelsOf(match);
   RowWorkspaces memory;
   memory.counters = workspace(groups * 4, true);
@@ -278,7 +280,8 @@ bool addSplitRows(const CanonicalRegion &region, const Rows &match, const Target
   variant.when.assign(when.begin(), when.end());
   for (const Dim &condition : {fewRows, longRow})
     if (!region.facts.proveNonNegative(condition)) variant.when.push_back(condition);
-  std::string count = split.parts.isConstant() ? "=" + split.parts.str() : "<=" + std::to_string(wanted);
+  variant.parts = split.parts.constantValue().value_or(wanted);
+  std::string count = (split.parts.isConstant() ? "=" : "<=") + std::to_string(variant.parts);
   variant.schedule = "rows tile=" + std::to_string(shape.rows) + "x" + std::to_string(shape.columns) +
                      " warps=" + std::to_string(shape.warps) + " width=" + std::to_string(shape.width) +
                      " split" + count + " index=i32";

@@ -198,14 +198,23 @@ public:
     TileCost c = costOf(t, p, facts, sample, target);
     return c.total() + 0.05 * (c.mma + c.shared + c.l2 + c.chain);
   }
-  // The least sum of costs, relative to the best for each sample.
-  Tiling cheapest(ArrayRef<int64_t> samples, bool maySplit) const {
-    SmallVector<Tiling> tried;
+  SmallVector<Tiling> inParts(int64_t parts) const {
+    SmallVector<Tiling> result(tiles);
+    for (Tiling &t : result) t.parts = parts;
+    return result;
+  }
+  // All tiles in one part, and in several where that may be worth it.
+  SmallVector<Tiling> splits(ArrayRef<int64_t> samples) const {
+    SmallVector<Tiling> result;
     for (Tiling t : tiles)
       for (int64_t parts : {1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32}) {
         t.parts = parts;
-        if (parts == 1 || (maySplit && canSplit(t, samples))) tried.push_back(t);
+        if (parts == 1 || canSplit(t, samples)) result.push_back(t);
       }
+    return result;
+  }
+  // The least sum of costs, relative to the best for each sample.
+  Tiling cheapest(ArrayRef<int64_t> samples, ArrayRef<Tiling> tried) const {
     std::vector<double> sums(tried.size());
     for (int64_t sample : samples) {
       std::vector<double> costs;
@@ -239,7 +248,7 @@ TileChoice chooseTiling(const Product &p, const CanonicalRegion &region, const T
                         bool maySplit) {
   const DimFacts &facts = region.facts;
   Judge judge(p, facts, target);
-  TileChoice choice{judge.cheapest({middlingSample}, false), std::nullopt, Dim(0)};
+  TileChoice choice{judge.cheapest({middlingSample}, judge.inParts(1)), std::nullopt, Dim(0)};
   Dim ctas = divide(p, choice.large, facts).tiles();
   choice.fills = facts.simplify(ctas - target.sms);
   SmallVector<int64_t> few;
@@ -248,10 +257,18 @@ TileChoice chooseTiling(const Product &p, const CanonicalRegion &region, const T
     bool isMatrix = std::min(sampleValue(p.m, facts, sample), sampleValue(p.n, facts, sample)) > 8;
     if (isMatrix && judge.tilesOf(choice.large, sample) < target.sms) few.push_back(sample);
   }
+  if (maySplit && region.split.value_or(1) > 1) {
+    Tiling byHand =
+        judge.cheapest(few.empty() ? ArrayRef<int64_t>(middlingSample) : few, judge.inParts(*region.split));
+    Dim room = Dim(region.mostShared(target.sms, byHand.m * byHand.n)) - divide(p, byHand, facts).tiles();
+    if (facts.bounds(room).hi >= 0 && facts.bounds(p.k).hi > byHand.k) choice.small = byHand;
+    return choice;
+  }
   // A kernel more for the same sizes must be worth it.
   constexpr double leastGain = 1.15;
   if (few.empty()) return choice;
-  Tiling small = judge.cheapest(few, maySplit);
+  bool modelSplits = maySplit && !region.split;
+  Tiling small = judge.cheapest(few, modelSplits ? judge.splits(few) : judge.inParts(1));
   double gain = 0;
   for (int64_t sample : few)
     gain += judge.cost(choice.large, sample) / judge.cost(small, sample) / few.size();

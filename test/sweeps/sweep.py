@@ -14,6 +14,7 @@ import importlib
 import os
 import pathlib
 import sys
+import typing
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parents[1] / "support")]
 import case as cases_module  # noqa: E402
@@ -23,11 +24,19 @@ from measure import difference  # noqa: E402
 from programs import WORK, Broken, compile_model, run_artifact  # noqa: E402
 
 FAMILIES = ("matmul", "conv", "reduce", "movement")
+SPLITS = (0, 0, 2, 5)           # CTAs that share a row or a tile, whatever its size; 0: as many as dlc finds best
 TF32 = 2.0 ** -10               # relative error of a value rounded (or cut) to tf32
 
 
+class Group(typing.NamedTuple):
+    dtype: str
+    precision: str
+    split: int
+    cases: list
+
+
 def make_group(family, seed, group, width, large):
-    """(element type as dlc knows it, precision flag, cases) of one group."""
+    """One group: its element type as dlc knows it, precision flag, split and cases."""
     module = importlib.import_module(family)
     rng = np.random.default_rng([seed, FAMILIES.index(family), group])
     kind = module.TYPES[group % len(module.TYPES)]
@@ -35,12 +44,13 @@ def make_group(family, seed, group, width, large):
     if kind == "tf32":
         for each in made:
             each.unit = TF32
-    return ("f32", "tf32", made) if kind == "tf32" else (kind, "as-is", made)
+    dtype, precision = ("f32", "tf32") if kind == "tf32" else (kind, "as-is")
+    return Group(dtype, precision, int(rng.choice(SPLITS)), made)
 
 
 def check_group(family, seed, group, width, large):
     """What is wrong in one group, as lines."""
-    dtype, precision, made = make_group(family, seed, group, width, large)
+    dtype, precision, split, made = make_group(family, seed, group, width, large)
     folder = WORK / "sweeps" / family / str(group)
     folder.mkdir(parents=True, exist_ok=True)
     graph, names, refs, bounds = cases_module.references(made, dtype, folder)
@@ -48,10 +58,11 @@ def check_group(family, seed, group, width, large):
     np.savez(folder / "inputs.npz", **graph.values)
     again = f"again: sweep.py {family} --seed {seed} --group {group} --width {width}{' --large' if large else ''}"
     try:
-        compile_model(folder / "model.onnx", folder / "model.ptx", precision)
-        run_artifact(folder / "model.ptx", folder / "inputs.npz", folder / "outputs.npz")
+        compile_model(folder / "model.onnx", folder / "model.ptx", precision, extra=[f"--split=*={split}"] if split else [])
+        run_artifact(folder / "model.ptx", folder / "inputs.npz", folder / "outputs.npz",
+                     env={"VCUDA_SCHEDULE": f"random:{group}"} if split else None)     # any CTA may come last
     except Broken as e:
-        return [f"{family} group {group} ({dtype}, {precision}): {e}\n  {again}"]
+        return [f"{family} group {group} ({dtype}, {precision}, split {split}): {e}\n  {again}"]
     with np.load(folder / "outputs.npz") as kept:
         got = {n: kept[n] for n in kept.files}
     lines = []
@@ -61,7 +72,7 @@ def check_group(family, seed, group, width, large):
             ref = np.where(np.isinf(ref.astype(have.dtype)), ref.astype(have.dtype).astype(ref.dtype), ref)
         over = np.abs(difference(have, ref)) / limit if have.shape == ref.shape else np.array([np.inf])
         if over.size and over.max() > 1:
-            lines.append(f"{family} ({dtype}, {precision}) {each.what}: {over.max():.2g} x the bound, "
+            lines.append(f"{family} ({dtype}, {precision}, split {split}) {each.what}: {over.max():.2g} x the bound, "
                          f"{(over > 1).sum()} of {over.size} elements\n  {again}")
     return lines
 

@@ -12,7 +12,7 @@ class Sweeps(unittest.TestCase):
     def groups(self, family, count=4):
         with tempfile.TemporaryDirectory() as folder:
             for group in range(count):
-                dtype, precision, made = sweep.make_group(family, 1, group, 6, False)
+                dtype, precision, _, made = sweep.make_group(family, 1, group, 6, False)
                 yield (made, precision, *case.references(made, dtype, pathlib.Path(folder)))
 
     def test_bounds_are_finite_and_notice_a_wrong_element(self):
@@ -28,12 +28,16 @@ class Sweeps(unittest.TestCase):
                         self.assertGreater(swap, min(limit.flat[low], limit.flat[high]), each.what)
 
     def test_same_seed_same_cases(self):
-        one, two = (sweep.make_group("movement", 3, 5, 6, False)[2] for _ in range(2))
+        one, two = (sweep.make_group("movement", 3, 5, 6, False).cases for _ in range(2))
         self.assertEqual([c.what for c in one], [c.what for c in two])
 
     def test_all_types_come_up(self):
         self.assertEqual({sweep.make_group("matmul", 1, g, 1, False)[:2] for g in range(4)},
                          {("f16", "as-is"), ("bf16", "as-is"), ("f32", "as-is"), ("f32", "tf32")})
+
+    def test_all_splits_come_up(self):
+        for family in ("matmul", "reduce"):
+            self.assertEqual({sweep.make_group(family, 1, g, 10, False).split for g in range(15)}, set(sweep.SPLITS))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <chrono>
 
@@ -18,7 +19,7 @@ struct Arguments {
   std::string model, output, target = "a100", emit, precision = "as-is", disable, remarks, saveValues, inputs,
                              dumpFolder;
   interp::FloatMode mode = interp::FloatMode::F32;
-  std::vector<std::string> dims, sets;
+  std::vector<std::string> dims, sets, splits;
   unsigned jobs = 0;
   bool lines = false, timing = false, listTargets = false, listPasses = false;
 };
@@ -74,6 +75,9 @@ private:
     else
       diagnostics.report(Code::E0503, "no precision is called '" + arguments.precision + "'");
     if (!passes.options.disable(arguments.disable, error)) diagnostics.report(Code::E0503, error);
+    for (const std::string &text : arguments.splits)
+      if (!passes.options.split(text, error)) diagnostics.report(Code::E0506, error);
+    if (!arguments.splits.empty()) request.info.options["split"] = llvm::join(arguments.splits, ",");
     if (auto format = parseRemarkFormat(arguments.remarks))
       passes.remarks.enable(*format);
     else if (!arguments.remarks.empty())
@@ -164,6 +168,10 @@ void addCompile(CLI::App &app, Action &action) {
   app.add_option("--precision", arguments->precision, "as-is, fp32, tf32, fp16 or bf16");
   app.add_option("--disable", arguments->disable,
                  "passes and kinds of fusion to switch off, comma-separated");
+  app.add_option(
+         "--split", arguments->splits,
+         "REGION=N: N CTAs share a row or a tile of it, whatever the model of time says; *=N: of all others")
+      ->allow_extra_args(false);
   app.add_option("--remarks", arguments->remarks, "print each decision to stderr: text or json");
   app.add_flag("--timing", arguments->timing, "print to stderr how long each phase took");
   app.add_option("--dump-dir", arguments->dumpFolder,

@@ -43,6 +43,8 @@ static cl::opt<std::string> precision("precision", cl::desc("as-is, fp32, tf32, 
                                       cl::init("as-is"), cl::cat(category));
 static cl::opt<std::string>
     disable("disable", cl::desc("passes and fusion kinds to switch off, comma-separated"), cl::cat(category));
+static cl::list<std::string> splits("split", cl::desc("REGION=N: CTAs that share a row or a tile, by hand"),
+                                    cl::cat(category));
 static cl::opt<std::string> remarks("remarks", cl::desc("print each decision: text or json"),
                                     cl::cat(category));
 
@@ -127,6 +129,8 @@ static bool readFlags(dlc::PassContext &context) {
   context.options.precision = *parsed;
   std::string error;
   if (!context.options.disable(disable.getValue(), error)) return fail(error);
+  for (const std::string &text : splits)
+    if (!context.options.split(text, error)) return fail(error);
   if (remarks.empty()) return true;
   auto format = dlc::parseRemarkFormat(remarks.getValue());
   if (!format) return fail("remarks are text or json, not '" + remarks + "'");

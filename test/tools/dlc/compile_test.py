@@ -39,6 +39,10 @@ refused("E0505", "--emit", "none")
 refused("E0505", "--remarks", "none")
 refused("E0503", "--precision", "fp12")
 refused("E0503", "--disable", "no-such-pass")
+for wrong in ("k0_matmul=0", "k0_matmul=1025", "k0_matmul=two", "2", "=2", "no_region=2"):
+    refused("E0506", "--split", wrong)
+refused("E0506", "--split", "k0_matmul=2", "--split", "k0_matmul=3")
+refused("E0506", "--split", "k1_softmax=2")     # a row of 48 is one tile
 refused("E0501", "--dim", "batch=9..1")
 refused("E0501", "--dim", "batch=1..4", "--dim", "batch=2")
 refused("E0502", "--set", "x=1", "--set", "x=2")
