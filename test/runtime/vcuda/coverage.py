@@ -3,9 +3,10 @@
 
     coverage.py TABLE.json TEST...
 
-runs the test programs and writes a list of rows: opcode, modifier ("" for the opcode itself), and the form, kernel and
-test program that executed it first. Types are not looked for by name, so they stand in the forms only. Prints the
-rows that no test executes and exits with 1 if there are any.
+runs the test programs (scripts, too) and writes a list of rows: opcode, modifier ("" for the opcode itself), and the form,
+kernel and test program that executed it first. Types are not looked for by name, so they stand in the forms only. Prints the
+rows that no test executes and exits with 1 if there are any: what no test executes must not be accepted at load, so a new
+modifier comes with its test, and one without leaves the decoder, which then refuses it by name and line.
 """
 import json
 import os
@@ -18,7 +19,8 @@ import tempfile
 def run(test, file):
     """Lines that the test left behind, each split at tabs."""
     environment = dict(os.environ, VCUDA_COVERAGE=str(file))
-    done = subprocess.run([test, "--gtest_brief=1"], env=environment, capture_output=True, text=True)
+    command = [sys.executable, "-B", test] if str(test).endswith(".py") else [test, "--gtest_brief=1"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{test} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return [line.split("\t") for line in file.read_text().splitlines()]

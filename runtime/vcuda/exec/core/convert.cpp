@@ -183,11 +183,11 @@ DLC_INLINE f32 fromEight(u8 b, bool e5m2) {
 DLC_INLINE u32 toTf32(f32 f, u32 mods) {
   u32 bits = bitCast<u32>(f);
   if (f != f) return 0x7fffffff;
-  if ((bits & 0x7f800000) == 0x7f800000) return bits;
+  bool infinite = (bits & 0x7f800000) == 0x7f800000;
   if (mods & ModRna)
-    bits += 0x1000;
+    bits += infinite ? 0 : 0x1000;
   else if ((mods & ModRoundMask) == ModRn)
-    bits += 0xfff + (bits >> 13 & 1);
+    bits += infinite ? 0 : 0xfff + (bits >> 13 & 1);
   bits &= ~0x1fffu;
   if ((mods & ModSatFinite) && (bits & 0x7f800000) == 0x7f800000) bits = (bits & 0x80000000) | 0x7f7fe000;
   if ((mods & ModRelu) && bits >> 31) bits = 0;

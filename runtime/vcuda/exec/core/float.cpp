@@ -44,7 +44,7 @@ template <class T, class Op, unsigned Sources> void exact(Warp &w, const Inst &i
 /// .ftz and .sat of f32, rounding to nearest.
 template <class Op, unsigned Sources, bool Sat> void flushed(Warp &w, const Inst &i) {
   Op op;
-  auto finish = [](f32 v) { return Sat ? saturate(v) : canonical(flush(v)); };
+  auto finish = [](f32 v) { return Sat ? saturate(flush(v)) : canonical(flush(v)); };
   if constexpr (Sources == 1) map<f32, f32>(w, i, [&](f32 a) { return finish(op(flush(a), a, a)); });
   if constexpr (Sources == 2)
     map2<f32, f32, f32>(w, i, [&](f32 a, f32 b) { return finish(op(flush(a), flush(b), a)); });

@@ -462,8 +462,15 @@ template <class T> DLC_INLINE T applyInteger(AtomOp op, T old, T b, T c) {
     return T(u64(old) + u64(b));
   }
 }
-template <class H> DLC_INLINE u16 addHalf(u16 a, u16 b) {
-  return narrow<H>(toFloat(H{a}) + toFloat(H{b})).bits;
+template <class H> DLC_INLINE u16 applyHalf(AtomOp op, u16 a, u16 b) {
+  f32 x = toFloat(H{a}), y = toFloat(H{b});
+  if (op == AtomOp::Add) return narrow<H>(x + y).bits;
+  if (x != x || y != y) return x == x ? a : y == y ? b : u16(0x7fff);
+  bool less = x < y || (x == y && (a >> 15) > (b >> 15));
+  return less == (op == AtomOp::Min) ? a : b;
+}
+template <class H> DLC_INLINE u32 applyPair(AtomOp op, u32 a, u32 b) {
+  return u32(applyHalf<H>(op, u16(a >> 16), u16(b >> 16))) << 16 | applyHalf<H>(op, u16(a), u16(b));
 }
 
 /// The new value of an atomic operation on `old`, as raw bits.
@@ -481,13 +488,13 @@ DLC_INLINE u64 apply(Type type, AtomOp op, u64 old, u64 b, u64 c) {
   case Type::F64:
     return bitCast<u64>(bitCast<f64>(old) + bitCast<f64>(b));
   case Type::F16:
-    return addHalf<f16>(u16(old), u16(b));
+    return applyHalf<f16>(op, u16(old), u16(b));
   case Type::BF16:
-    return addHalf<bf16>(u16(old), u16(b));
+    return applyHalf<bf16>(op, u16(old), u16(b));
   case Type::F16x2:
-    return u64(addHalf<f16>(u16(old >> 16), u16(b >> 16))) << 16 | addHalf<f16>(u16(old), u16(b));
+    return applyPair<f16>(op, u32(old), u32(b));
   case Type::BF16x2:
-    return u64(addHalf<bf16>(u16(old >> 16), u16(b >> 16))) << 16 | addHalf<bf16>(u16(old), u16(b));
+    return applyPair<bf16>(op, u32(old), u32(b));
   case Type::B16:
     return applyInteger(op, u16(old), u16(b), u16(c));
   default:
@@ -509,25 +516,32 @@ template <class T> DLC_INLINE u64 atomicOn(u8 *p, const Inst &i, u64 b, u64 c) {
 template <class T> void atomLanes(Warp &w, const Inst &i, Space space, Mask m, const u64 *at) {
   Cta &c = *w.cta;
   Mask good = m;
-  bool isShared = space == Space::Shared;
+  bool isShared = space == Space::Shared, returns = i.mods & ModReturns;
+  // A vector's registers are in the pool: destinations, then sources.
+  unsigned elements = i.count == 0 ? 1 : returns ? i.count / 2 : i.count;
+  unsigned bytes = unsigned(sizeof(T)) * elements;
   if (isShared) {
-    good = sharedLanes(w, i, m, at, sizeof(T), Access::Atomic);
+    good = sharedLanes(w, i, m, at, bytes, Access::Atomic);
   } else {
-    bool ok = areInside(m, at, c.globalBase, c.globalSize, sizeof(T));
-    if (c.checks || !ok) good = checkGlobal(w, i, m, at, sizeof(T), Access::Atomic, nullptr);
-    if (c.checks) markWritten(w, good, at, sizeof(T), 1);
+    bool ok = areInside(m, at, c.globalBase, c.globalSize, bytes);
+    if (c.checks || !ok) good = checkGlobal(w, i, m, at, bytes, Access::Atomic, nullptr);
+    if (c.checks) markWritten(w, good, at, bytes, 1);
     c.hasSynchronised = true;
-    w.counters.globalBytesRead += u64(__builtin_popcount(good)) * sizeof(T);
-    w.counters.globalBytesWritten += u64(__builtin_popcount(good)) * sizeof(T);
-    if (c.counting) countAccess(w, i, good, at, sizeof(T), Space::Global, Access::Atomic);
+    w.counters.globalBytesRead += u64(__builtin_popcount(good)) * bytes;
+    w.counters.globalBytesWritten += u64(__builtin_popcount(good)) * bytes;
+    if (c.counting) countAccess(w, i, good, at, bytes, Space::Global, Access::Atomic);
   }
-  const T *b = slot<T>(w, i.b), *cc = i.c == NoOperand ? b : slot<T>(w, i.c);
-  T *d = i.dst == NoOperand ? nullptr : slot<T>(w, i.dst);
   u8 *base = isShared ? c.shared : c.globalBytes - c.globalBase;
-  for (Mask n = m; n; n &= n - 1) {
-    unsigned l = unsigned(__builtin_ctz(n));
-    u64 old = (good >> l & 1) ? atomicOn<T>(base + at[l], i, b[l], cc[l]) : 0;
-    if (d) d[l] = T(old);
+  for (unsigned k = 0; k < elements; ++k) {
+    const u32 *pool = c.operands + i.aux + k;
+    u32 source = i.count ? pool[returns ? elements : 0] : i.b, target = i.count && returns ? pool[0] : i.dst;
+    const T *b = slot<T>(w, source), *cc = i.c == NoOperand ? b : slot<T>(w, i.c);
+    T *d = target == NoOperand ? nullptr : slot<T>(w, target);
+    for (Mask n = m; n; n &= n - 1) {
+      unsigned l = unsigned(__builtin_ctz(n));
+      u64 old = (good >> l & 1) ? atomicOn<T>(base + at[l] + k * sizeof(T), i, b[l], cc[l]) : 0;
+      if (d) d[l] = T(old);
+    }
   }
 }
 
@@ -565,11 +579,12 @@ bool atomSupported(const Inst &i) {
     return op == AtomOp::Add || op == AtomOp::Min || op == AtomOp::Max;
   case Type::F32:
   case Type::F64:
+    return op == AtomOp::Add;
   case Type::F16:
   case Type::BF16:
   case Type::F16x2:
   case Type::BF16x2:
-    return op == AtomOp::Add;
+    return op == AtomOp::Add || op == AtomOp::Min || op == AtomOp::Max;
   default:
     return false;
   }

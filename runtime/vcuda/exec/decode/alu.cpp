@@ -107,8 +107,8 @@ bool Decoder::arithmetic() {
     if (operandCount() != row.sources + 1) return failOperands();
     std::vector<std::string_view> all = modifiers;
     uint32_t mods = takeMods(row.mods);
-    if (typeBytes(type) <= 4 && isFloat(type) && type != Type::F32)
-      take("rn"); // the only rounding of 16-bit types
+    bool rounds = row.kind == Kind::Add || row.kind == Kind::Sub || row.kind == Kind::Fma;
+    if (rounds && ((halves | bhalves) & bit(type))) take("rn"); // the only rounding of 16-bit types
     if ((row.mods & ModApprox) && type == Type::F32 && row.kind == Kind::Div && take("full"))
       mods |= ModApprox;
     if (!modifiers.empty() || (mods & row.required) != row.required) {

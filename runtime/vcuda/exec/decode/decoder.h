@@ -135,8 +135,11 @@ private:
   bool cpAsync();
   bool prefetch();
   bool fence();
-  bool takeSpace(Space &space);
-  void takeCacheHints();
+  /// Takes the name of one of the `allowed` spaces; false and Generic when there is none.
+  bool takeSpace(Space &space, std::initializer_list<Space> allowed);
+  /// Cache operators (`operators`) and hints change speed, never results.
+  void takeCacheHints(std::initializer_list<std::string_view> operators = {});
+  bool takeScope();
   // Opcodes (warp.cpp).
   bool branch();
   bool indirectBranch();

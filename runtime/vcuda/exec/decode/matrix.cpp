@@ -76,7 +76,7 @@ bool Decoder::wmmaAccess() {
   if (!columns && !take("row")) return failOperands();
   std::string_view name = takeShape();
   Space space;
-  takeSpace(space);
+  takeSpace(space, {Space::Global, Space::Shared});
   Type type = takeMatrixType();
   // Of an accumulator the shape tells what it may belong to.
   const WmmaShape *shape = nullptr;
@@ -88,8 +88,7 @@ bool Decoder::wmmaAccess() {
     if (s.name == name && (part == WmmaPart::Accumulator ? sums : s.type == type)) shape = &s;
   }
   bool small = shape && elementBits(type) < 8;
-  if (!shape || (small && columns != (part == WmmaPart::B)) ||
-      (space != Space::Generic && space != Space::Global && space != Space::Shared))
+  if (!shape || (small && columns != (part == WmmaPart::B)))
     return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
   Inst &inst = emit(store ? Kind::WmmaStore : Kind::WmmaLoad, type);

@@ -11,9 +11,7 @@ using namespace dlc::vcuda::exec;
 /// The address of a barrier, in field A.
 bool Decoder::sharedBarrier(const Operand &o) {
   Space space;
-  takeSpace(space);
-  if (space != Space::Generic && space != Space::Shared)
-    return fail("'" + opcodeText() + "' is not supported: barriers are in shared memory");
+  takeSpace(space, {Space::Shared});
   code.smallestSharedAccess = std::min(code.smallestSharedAccess, 8u);
   return address(o, space);
 }

@@ -7,13 +7,14 @@ using namespace dlc::vcuda;
 using namespace dlc::vcuda::exec;
 using ptx::typeBytes;
 
-bool Decoder::takeSpace(Space &space) {
+bool Decoder::takeSpace(Space &space, std::initializer_list<Space> allowed) {
   static constexpr std::pair<std::string_view, Space> names[] = {
       {"global", Space::Global},      {"shared", Space::Shared},    {"shared::cta", Space::Shared},
       {"local", Space::Local},        {"const", Space::Constant},   {"param", Space::Param},
       {"param::entry", Space::Param}, {"param::func", Space::Param}};
   for (auto [name, value] : names) {
-    if (take(name)) {
+    if (statement->opcode == "st" && name == "param::entry") continue; // nobody stores there
+    if (std::find(allowed.begin(), allowed.end(), value) != allowed.end() && take(name)) {
       space = value;
       return true;
     }
@@ -22,10 +23,16 @@ bool Decoder::takeSpace(Space &space) {
   return false;
 }
 
-/// Cache operators and hints change speed, never results.
-void Decoder::takeCacheHints() {
-  for (std::string_view hint : {"ca", "cg", "cs", "lu", "cv", "wb", "wt"}) take(hint);
+void Decoder::takeCacheHints(std::initializer_list<std::string_view> operators) {
+  for (std::string_view name : operators) take(name);
   while (takePrefixed("L1::") || takePrefixed("L2::")) {}
+}
+
+bool Decoder::takeScope() {
+  for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) {
+    if (take(scope)) return true;
+  }
+  return false;
 }
 
 /// Binds field A and Inst::imm. Parameters of device functions and of calls live in the frame, in local
@@ -84,20 +91,34 @@ bool dataType(Type type) {
          type != Type::BF16x2 && type < Type::TF32;
 }
 
+/// Vectors of atomics are for small floats in global memory, and only they have a minimum and maximum of
+/// halves. What a scalar may be, its handler knows.
+bool atomTypes(AtomOp op, Type type, unsigned count, Space space) {
+  bool extremum = op == AtomOp::Min || op == AtomOp::Max;
+  bool half = type == Type::F16 || type == Type::BF16, pair = type == Type::F16x2 || type == Type::BF16x2;
+  if (count == 1) return !(extremum && (half || pair));
+  if (space == Space::Shared) return false;
+  bool fits = half || (count < 8 && (pair || type == Type::F32));
+  return fits && (op == AtomOp::Add || (extremum && type != Type::F32));
+}
+
 } // namespace
 
 bool Decoder::load() {
-  bool strong = false, acquire = false;
-  if (take("volatile") || take("relaxed") || take("mmio")) strong = true;
-  if (take("acquire")) strong = acquire = true;
-  take("weak");
-  for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) take(scope);
+  bool strong = false, acquire = false, nc = true;
   Space space;
-  takeSpace(space);
-  bool nc = take("nc") || statement->opcode == "ldu";
-  takeCacheHints();
-  take("unified");
-  unsigned count = take("v2") ? 2 : take("v4") ? 4 : take("v8") ? 8 : 1;
+  if (statement->opcode == "ldu") {
+    takeSpace(space, {Space::Global});
+  } else {
+    for (std::string_view word : {"volatile", "mmio", "relaxed"}) strong = take(word) || strong;
+    if (take("acquire")) strong = acquire = true;
+    take("weak");
+    takeScope();
+    takeSpace(space, {Space::Global, Space::Shared, Space::Local, Space::Constant, Space::Param});
+    nc = take("nc");
+    takeCacheHints({"ca", "cg", "cs", "lu", "cv"});
+  }
+  unsigned count = take("v2") ? 2 : take("v4") ? 4 : 1;
   Type type = takeType();
   if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
@@ -124,15 +145,16 @@ bool Decoder::load() {
 }
 
 bool Decoder::store() {
-  bool strong = false, release = take("release");
-  if (release || take("volatile") || take("relaxed") || take("mmio")) strong = true;
+  bool release = take("release"), strong = release;
+  for (std::string_view word : {"volatile", "mmio", "relaxed"}) strong = take(word) || strong;
   take("weak");
-  for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) take(scope);
+  takeScope();
   Space space;
-  takeSpace(space);
-  if (space == Space::Constant) return fail("constant memory cannot be stored to");
-  takeCacheHints();
-  unsigned count = take("v2") ? 2 : take("v4") ? 4 : take("v8") ? 8 : 1;
+  takeSpace(space, {Space::Global, Space::Shared, Space::Local, Space::Param});
+  if (std::find(modifiers.begin(), modifiers.end(), "const") != modifiers.end())
+    return fail("constant memory cannot be stored to");
+  takeCacheHints({"wb", "cg", "cs", "wt"});
+  unsigned count = take("v2") ? 2 : take("v4") ? 4 : 1;
   Type type = takeType();
   if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
@@ -159,7 +181,7 @@ bool Decoder::store() {
   return ok || failOperands();
 }
 
-/// atom and red: operation in bits 16-19.
+/// atom and red: operation in bits 16-19. Vectors have their registers in the pool.
 bool Decoder::atom() {
   static constexpr std::pair<std::string_view, AtomOp> names[] = {
       {"exch", AtomOp::Exch}, {"cas", AtomOp::Cas}, {"add", AtomOp::Add}, {"inc", AtomOp::Inc},
@@ -171,18 +193,19 @@ bool Decoder::atom() {
   if (take("release")) order = ModRelease;
   if (take("acq_rel")) order = ModAcquire | ModRelease;
   take("relaxed");
-  for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) take(scope);
+  takeScope();
   Space space;
-  takeSpace(space);
+  takeSpace(space, {Space::Global, Space::Shared});
   takeCacheHints();
   take("noftz");
   std::optional<AtomOp> op;
   for (auto [name, value] : names) {
-    if (!op && take(name)) op = value;
+    bool reduces = value != AtomOp::Exch && value != AtomOp::Cas;
+    if (!op && (returns || reduces) && take(name)) op = value;
   }
+  unsigned count = take("v2") ? 2 : take("v4") ? 4 : take("v8") ? 8 : 1;
   Type type = takeType();
-  if (!op || !(space == Space::Generic || space == Space::Global || space == Space::Shared))
-    return fail("'" + opcodeText() + "' is not supported");
+  if (!op || !atomTypes(*op, type, count, space)) return fail("'" + opcodeText() + "' is not supported");
   bool cas = *op == AtomOp::Cas;
   size_t sources = cas ? 2 : 1, shift = returns ? 1 : 0;
   if (operandCount() < 1 + sources + shift || operandCount() > 2 + sources + shift) return failOperands();
@@ -192,6 +215,9 @@ bool Decoder::atom() {
   if (!address(operand(shift), space)) return false;
   if (space != Space::Global)
     code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type));
+  if (count > 1) // the pool: destinations, then sources
+    return (!returns || vectorOperand(operand(0), type, count, Role::Def)) &&
+           vectorOperand(operand(shift + 1), type, count, Role::Use);
   return (!returns || dst(operand(0), type)) && src(Field::B, operand(shift + 1), type) &&
          (!cas || src(Field::C, operand(shift + 2), type));
 }
@@ -199,7 +225,8 @@ bool Decoder::atom() {
 bool Decoder::cvta() {
   bool to = take("to");
   Space space;
-  if (!takeSpace(space)) return failOperands();
+  if (!takeSpace(space, {Space::Global, Space::Shared, Space::Local, Space::Constant, Space::Param}))
+    return failOperands();
   Type type = takeType();
   if (type != Type::U64 || operandCount() != 2) return fail("'" + opcodeText() + "' is not supported");
   const Operand &from = operand(1);
@@ -211,7 +238,9 @@ bool Decoder::cvta() {
 
 bool Decoder::isspace() {
   Space space;
-  if (!takeSpace(space) || operandCount() != 2) return failOperands();
+  if (!takeSpace(space, {Space::Global, Space::Shared, Space::Local, Space::Constant, Space::Param}) ||
+      operandCount() != 2)
+    return failOperands();
   emit(Kind::IsSpace, Type::Pred).space = space;
   return dst(operand(0), Type::Pred) && src(Field::A, operand(1), Type::U64);
 }
@@ -222,10 +251,8 @@ bool Decoder::ldmatrix() {
   unsigned count = take("x4") ? 4 : take("x2") ? 2 : take("x1") ? 1 : 0;
   bool trans = take("trans");
   Space space;
-  takeSpace(space);
-  if (count == 0 || takeType() != Type::B16 || operandCount() != 2 ||
-      (space != Space::Shared && space != Space::Generic))
-    return failOperands();
+  takeSpace(space, {Space::Shared});
+  if (count == 0 || takeType() != Type::B16 || operandCount() != 2) return failOperands();
   Inst &inst = emit(Kind::LdMatrix, Type::B32);
   inst.mods = ModAligned | (trans ? 1u << ModKindShift : 0);
   return address(operand(1), space) && vectorOperand(operand(0), Type::B32, count, Role::Def);
@@ -237,10 +264,8 @@ bool Decoder::stmatrix() {
   unsigned count = take("x4") ? 4 : take("x2") ? 2 : take("x1") ? 1 : 0;
   bool trans = take("trans");
   Space space;
-  takeSpace(space);
-  if (count == 0 || takeType() != Type::B16 || operandCount() != 2 ||
-      (space != Space::Shared && space != Space::Generic))
-    return failOperands();
+  takeSpace(space, {Space::Shared});
+  if (count == 0 || takeType() != Type::B16 || operandCount() != 2) return failOperands();
   Inst &inst = emit(Kind::StMatrix, Type::B32);
   inst.mods = ModAligned | (trans ? 1u << ModKindShift : 0);
   code.smallestSharedAccess = std::min(code.smallestSharedAccess, trans ? 2u : 4u);
@@ -298,23 +323,32 @@ bool Decoder::cpAsync() {
 
 /// Prefetches and cache hints have no effect on results; their addresses need not be valid.
 bool Decoder::prefetch() {
-  if (statement->opcode == "createpolicy") {
-    modifiers.clear();
-    if (operandCount() < 1) return failOperands();
+  std::string_view op = statement->opcode;
+  if (op == "createpolicy") {
+    if (!take("fractional") && !take("cvt")) {
+      if (!take("range")) return failOperands();
+      take("global");
+    }
+    while (takePrefixed("L2")) {}
+    if (takeType() != Type::B64 || operandCount() < 1) return failOperands();
     emit(Kind::Mov, Type::B64);
     return dst(operand(0), Type::B64) && bind(Field::A, constant(0, 8), Role::Use);
   }
-  take("global");
-  take("local");
-  takePrefixed("L1");
-  while (takePrefixed("L2")) {}
+  if (op != "prefetchu") take("global");
+  if (op == "prefetch") take("local");
+  if (!takePrefixed("L1") && !takePrefixed("L2")) return failOperands();
   emit(Kind::Nop, Type::None);
-  return operandCount() >= 1;
+  return operandCount() == (op == "applypriority" ? 2u : 1u) || failOperands();
 }
 
+/// fence.sem.scope and its older name membar.level.
 bool Decoder::fence() {
-  for (std::string_view word : {"sc", "acq_rel", "acquire", "release", "cta", "cluster", "gpu", "gl", "sys"})
-    take(word);
+  if (statement->opcode == "membar") {
+    if (!take("cta") && !take("gl") && !take("sys")) return failOperands();
+  } else {
+    if (!take("sc") && !take("acq_rel") && !take("acquire") && !take("release")) return failOperands();
+    if (!takeScope()) return failOperands();
+  }
   emit(Kind::Fence, Type::None);
   return operandCount() == 0 || failOperands();
 }

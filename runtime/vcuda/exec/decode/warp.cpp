@@ -193,7 +193,7 @@ bool Decoder::call() {
 
 /// ret of a device function goes to its one ending, where diverged lanes meet.
 bool Decoder::leave() {
-  take("uni");
+  if (statement->opcode == "ret") take("uni");
   if (operandCount() != 0) return failOperands();
   if (statement->opcode == "exit" || function->isKernel) {
     emit(Kind::Exit, Type::None);
@@ -213,13 +213,14 @@ bool Decoder::plain() {
 /// bar and barrier: mode in bits 16-18 (sync, arrive, popc, and, or), predicate negated in bit 20,
 /// bar.warp.sync apart.
 bool Decoder::barrier() {
-  take("cta");
-  if (take("warp")) {
+  bool isBar = statement->opcode == "bar";
+  if (isBar && take("warp")) {
     if (!take("sync") || operandCount() != 1) return failOperands();
     emit(Kind::WarpSync, Type::None);
     return src(Field::A, operand(0), Type::B32);
   }
-  bool aligned = take("aligned") || statement->opcode == "bar";
+  take("cta");
+  bool aligned = isBar || take("aligned");
   bool sync = take("sync"), arrive = take("arrive"), red = take("red");
   if (sync + arrive + red != 1) return fail("'" + opcodeText() + "' is not supported");
   uint32_t mode = arrive ? 1 : 0;
