@@ -151,6 +151,13 @@ std::string read(const std::string &path, Arrays &arrays) {
   return "";
 }
 
+std::string readArray(const std::string &path, Array &array) {
+  std::vector<char> file;
+  if (std::string error = readFile(path, file); !error.empty()) return path + ": " + error;
+  std::string error = parseNpy(file, array);
+  return error.empty() ? "" : path + " " + error;
+}
+
 std::string write(const std::string &path, const std::vector<View> &arrays) {
   ZipWriter zip(path);
   for (const View &array : arrays) zip.add(array.name + ".npy", npyHead(array), array.data, array.size);

@@ -38,6 +38,9 @@ struct View {
 /// holds.
 std::string read(const std::string &path, Arrays &arrays);
 
+/// One array of a .npy file, as above.
+std::string readArray(const std::string &path, Array &array);
+
 /// Writes a file; the same arrays give the same bytes. Returns an error message, empty when it worked.
 std::string write(const std::string &path, const std::vector<View> &arrays);
 

@@ -1,0 +1,133 @@
+"""dlc-vcuda: results, findings, counters, exit statuses, and what it says to bad usage."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from programs import ROOT, program  # noqa: E402
+
+KERNELS = ROOT / "test" / "runtime" / "vcuda" / "kernels.ptx"
+SAXPY = ["--kernel", "saxpy", "--grid", "8", "--block", "128"]
+
+
+def run(*arguments, ptx=KERNELS):
+    done = subprocess.run([program("dlc-vcuda"), ptx, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+class DlcVcuda(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def test_runs_a_kernel_over_arrays_of_files(self):
+        x, y = (np.random.default_rng(n).standard_normal(1000).astype(np.float32) for n in (1, 2))
+        np.save(self.folder / "x.npy", x)
+        np.savez(self.folder / "y.npz", other=x, y=y)
+        status, out, err = run(*SAXPY, "--arg", "i32:1000", "--arg", "f32:2", "--arg", self.folder / "x.npy", "--arg",
+                               f"{self.folder / 'y.npz'}:y", "--save", self.folder / "out.npz", "--json", self.folder / "r.json")
+        self.assertEqual((status, err), (0, ""))
+        saved = np.load(self.folder / "out.npz")
+        self.assertEqual(sorted(saved), ["arg2", "arg3"])
+        np.testing.assert_array_equal(saved["arg2"], x)
+        np.testing.assert_allclose(saved["arg3"], 2 * x + y, rtol=1e-6, atol=1e-6)
+        report = json.loads((self.folder / "r.json").read_text())
+        self.assertEqual((report["status"], report["findings"]), (0, []))
+        kernel, = report["counters"]
+        self.assertEqual((kernel["kernel"], kernel["ctas"], kernel["warps"]), ("saxpy", 8, 32))
+        # 1000 floats of each array, 32-byte sectors of eight.
+        self.assertEqual((kernel["global_bytes_read"], kernel["global_sectors_read"]), (8000, 250))
+        self.assertIn("global sectors written", out)
+        self.assertIn("arg3: distinct bytes written", out)
+
+    def test_made_buffers(self):
+        made = []
+        for seed in (5, 5, 6):
+            status, _, err = run(*SAXPY, "--arg", "i32:1000", "--arg", "f32:0", "--arg", "zeros:f32:1000", "--arg",
+                                 f"random:f32:10x100:{seed}", "--save", self.folder / "out.npz")
+            self.assertEqual((status, err), (0, ""))
+            made.append(np.load(self.folder / "out.npz")["arg3"])
+        self.assertEqual(made[0].shape, (10, 100))
+        self.assertTrue((np.abs(made[0]) <= 1).all() and made[0].std() > 0.5)
+        np.testing.assert_array_equal(made[0], made[1])
+        self.assertTrue((made[0] != made[2]).any())
+
+    def test_findings_give_status_2(self):
+        for schedule in ("forward", "reverse", "random:3", "ahead:1"):
+            status, out, _ = run(*SAXPY, "--arg", "i32:1001", "--arg", "f32:2", "--arg", "random:f32:1000", "--arg",
+                                 "empty:f32:1001", "--json", self.folder / "r.json", "--schedule", schedule)
+            self.assertEqual(status, 2)
+            report = json.loads((self.folder / "r.json").read_text())
+            self.assertEqual({f["check"] for f in report["findings"]}, {"out-of-bounds", "uninitialised-read"})
+            self.assertIn("out-of-bounds in saxpy, PTX line", out)
+            self.assertIn("arg3", out)
+
+    def test_checks_can_be_off(self):
+        status, out, _ = run(*SAXPY, "--arg", "i32:1000", "--arg", "f32:2", "--arg", "empty:f32:1000", "--arg",
+                             "empty:f32:1000", "--checks", "off")
+        self.assertEqual(status, 0)
+        self.assertNotIn("uninitialised", out)
+
+    def test_lines(self):
+        status, out, _ = run(*SAXPY, "--arg", "i32:1000", "--arg", "f32:2", "--arg", "zeros:f32:1000", "--arg",
+                             "zeros:f32:1000", "--lines")
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"\n +\d+ +32 +125 +0  st\.global\.f32")
+
+    def test_a_failed_kernel_gives_status_1(self):
+        status, _, err = run("--kernel", "trap")
+        self.assertEqual(status, 1)
+        self.assertIn("the kernel failed: CUDA_ERROR_", err)
+
+    def test_raw_bytes_are_a_parameter(self):
+        hexed = np.float32(2).tobytes().hex()
+        status, _, err = run(*SAXPY, "--arg", "hex:e8030000", "--arg", f"hex:{hexed}", "--arg", "zeros:f32:1000", "--arg",
+                             "zeros:f32:1000")
+        self.assertEqual((status, err), (0, ""))
+
+    def test_bad_usage(self):
+        good = ["--arg", "i32:1", "--arg", "f32:2", "--arg", "zeros:f32:4", "--arg", "zeros:f32:4"]
+        cases = [
+            ([], "which kernel?"), (["--kernel", "nothing"], "there is no kernel 'nothing'"),
+            (["--kernel", "saxpy"], "has 4 parameters, 0 arguments"),
+            (["--kernel", "saxpy", *good, "--grid", "0"], "--grid '0'"), (["--kernel", "saxpy", *good, "--block", "1,2,3,4"], "--block"),
+            (["--kernel", "saxpy", *good, "--block", "4096"], "the launch was refused"),
+            (["--kernel", "saxpy", "--arg", "i32:x"], "'i32:x': that is no i32"),
+            (["--kernel", "saxpy", "--arg", "i32:4294967296"], "that is no i32"),
+            (["--kernel", "saxpy", "--arg", "5"], "expected a number"),
+            (["--kernel", "saxpy", "--arg", "hex:abc"], "hexadecimal"),
+            (["--kernel", "saxpy", "--arg", "zeros:f31:4"], "zeros:TYPE:SHAPE"),
+            (["--kernel", "saxpy", "--arg", "zeros:f32:4x0"], "zeros:TYPE:SHAPE"),
+            (["--kernel", "saxpy", "--arg", "random:f32:4:x"], "the seed is no number"),
+            (["--kernel", "saxpy", "--arg", "nothing.npy"], "nothing.npy: No such file"),
+            (["--kernel", "saxpy", "--arg", "nothing.npz:x"], "nothing.npz: No such file"),
+            (["--kernel", "saxpy", *good[:-2], "--arg", "i32:7"], "has 4 bytes, the kernel's parameter 8"),
+            (["--kernel", "saxpy", *good, "--checks", "some"], "bad value for checks: 'some'"),
+            (["--kernel", "saxpy", *good, "--schedule", "sideways"], "bad value for schedule"),
+            (["--kernel", "saxpy", *good, "--device", "a1000"], "'a1000' is not a device"),
+            (["--kernel", "saxpy", *good, "--save", "/nonexistent/x.npz"], "/nonexistent/x.npz"),
+            (["--kernel", "saxpy", *good, "--json", "/nonexistent/x.json"], "cannot write /nonexistent/x.json"),
+            (["--frob"], "--frob"),
+        ]
+        for arguments, text in cases:
+            with self.subTest(arguments):
+                status, out, err = run(*arguments)
+                self.assertEqual(status, 1)
+                self.assertIn(text, err)
+        self.assertEqual(run(ptx="nothing.ptx")[0], 1)
+        bad = self.folder / "bad.ptx"
+        bad.write_text(".version 7.8\n.target sm_80\n.address_size 64\n.visible .entry k()\n{\nfrobnicate.u32 1;\nret;\n}\n")
+        status, _, err = run(ptx=bad)
+        self.assertEqual(status, 1)
+        self.assertIn("line 6", err)
+        self.assertIn("instruction 'frobnicate' is not supported", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
