@@ -32,6 +32,11 @@ Dim elementCount(ArrayRef<Dim> dims) {
   for (const Dim &dim : dims) count = count * dim;
   return count;
 }
+Dim elementCount(ArrayRef<Dim> dims, ArrayRef<int64_t> which) {
+  Dim result(1);
+  for (int64_t d : which) result = result * dims[d];
+  return result;
+}
 
 Type elementTypeOf(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
 int64_t rankOf(Value value) { return cast<RankedTensorType>(value.getType()).getRank(); }

@@ -50,6 +50,8 @@ inline llvm::SmallVector<Dim> dimsOf(mlir::Value value) { return dimsOf(value.ge
 
 /// The product of dims; 1 for rank 0.
 Dim elementCount(llvm::ArrayRef<Dim> dims);
+/// The product of some of them.
+Dim elementCount(llvm::ArrayRef<Dim> dims, llvm::ArrayRef<int64_t> which);
 
 mlir::Type elementTypeOf(mlir::Value value);
 int64_t rankOf(mlir::Value value);

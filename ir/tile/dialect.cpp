@@ -115,4 +115,17 @@ LogicalResult LayoutAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
   return emitError() << "the layout is for another tile shape";
 }
 
+SharedLayout sharedLayout(SharedType type) {
+  int64_t size = type.getElementType().getIntOrFloatBitWidth() / 8, rowBytes = type.getColumns() * size,
+          pitch = rowBytes + type.getPad() * size;
+  Swizzle swizzle;
+  if (type.getSwizzle()) {
+    // Rows of less than 128 bytes share one round of the banks: what tells rounds apart are the bits from 7
+    // on. From there on it is the row's number.
+    swizzle.bits = llvm::Log2_64(type.getSwizzle()) - swizzle.base;
+    swizzle.shift = std::max<int64_t>(7, llvm::Log2_64(pitch)) - swizzle.base;
+  }
+  return SharedLayout(type.getRows(), rowBytes, pitch, swizzle);
+}
+
 } // namespace dlc::tile

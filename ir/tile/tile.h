@@ -3,6 +3,7 @@
 
 #include "ir/graph/graph.h"
 #include "ir/layout/layout.h"
+#include "ir/layout/shared_layout.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
@@ -30,6 +31,9 @@ mlir::RankedTensorType tileType(const Layout &layout, mlir::Type elementType);
 /// Precondition: isTile(type).
 const Layout &layoutOf(mlir::Type type);
 inline const Layout &layoutOf(mlir::Value value) { return layoutOf(value.getType()); }
+
+/// Where the elements of one stage of a buffer lie. Precondition: the type is verified.
+SharedLayout sharedLayout(SharedType type);
 
 /// The name of tile dim d in access expressions: `i0`, `i1`, ...
 inline std::string tileDimName(int64_t d) { return "i" + std::to_string(d); }

@@ -107,8 +107,8 @@ LogicalResult AllocOp::verify() {
   if (!element.isIntOrFloat() || element.getIntOrFloatBitWidth() % 8)
     return emitOpError() << "elements are of whole bytes";
   int64_t bytes = (type.getColumns() + type.getPad()) * element.getIntOrFloatBitWidth() / 8;
-  if (type.getSwizzle() && bytes % type.getSwizzle())
-    return emitOpError() << "a row of " << bytes << " bytes is no multiple of the swizzle";
+  if (type.getSwizzle() && (bytes < type.getSwizzle() || !llvm::isPowerOf2_64(bytes)))
+    return emitOpError() << "a row of " << bytes << " bytes is no power of two from the swizzle on";
   return success();
 }
 

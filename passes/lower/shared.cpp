@@ -1,5 +1,4 @@
-// Copies into shared memory. A stage is row-major; the 16-byte chunks of a row are permuted by the low bits
-// of the row (kernels read eight rows of one chunk column at once, which then lie in distinct banks).
+// Copies into shared memory, and fragments out of it; where elements lie is SharedLayout's to say.
 #include "passes/lower/shared.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -10,11 +9,8 @@ using namespace mlir;
 namespace dlc::lower {
 
 static int64_t bytesOf(Type element) { return element.getIntOrFloatBitWidth() / 8; }
-static int64_t pitchOf(tile::SharedType type) {
-  return (type.getColumns() + type.getPad()) * bytesOf(type.getElementType());
-}
 
-int64_t stageBytes(tile::SharedType type) { return type.getRows() * pitchOf(type); }
+int64_t stageBytes(tile::SharedType type) { return tile::sharedLayout(type).bytes(); }
 
 Value sharedBuffer(ThreadBuilder &t, func::FuncOp kernel, int64_t offset) {
   auto module = kernel->getParentOfType<ModuleOp>();
@@ -55,13 +51,15 @@ class StageAddresses {
 public:
   /// `row` and `column` are this thread's part (i32); constants are added per access.
   StageAddresses(ThreadBuilder &t, tile::SharedType type, Value stage, Value row, Value column)
-      : t(t), type(type), stage(stage), row(row), column(column), size(bytesOf(type.getElementType())) {}
+      : t(t), layout(tile::sharedLayout(type)), stage(stage), row(row), column(column),
+        size(bytesOf(type.getElementType())) {}
 
   Value at(int64_t r, int64_t c) {
     Type i32 = t.b.getI32Type();
-    if (!type.getSwizzle()) {
-      Value offset = plus(times(row, pitchOf(type)), times(column, size));
-      return advance(t, advance(t, stage, offset), r * pitchOf(type) + c * size);
+    int64_t pitch = layout.pitch();
+    if (!layout.swizzle().bits) {
+      Value offset = plus(times(row, pitch), times(column, size));
+      return advance(t, advance(t, stage, offset), r * pitch + c * size);
     }
     // Rows eight apart share the permutation, so their distance is a constant.
     int64_t rowRest = r % 8, rowStep = r - rowRest;
@@ -69,19 +67,18 @@ public:
     Value chunk = arith::ShRUIOp::create(t.b, t.loc, bytes, t.constant(i32, 4));
     Value within = arith::AndIOp::create(t.b, t.loc, bytes, t.constant(i32, 15));
     Value permuted = arith::XOrIOp::create(t.b, t.loc, chunk, permutation(actualRow));
-    Value offset = plus(times(actualRow, pitchOf(type)), plus(times(permuted, 16), within));
-    return advance(t, advance(t, stage, offset), rowStep * pitchOf(type));
+    Value offset = plus(times(actualRow, pitch), plus(times(permuted, 16), within));
+    return advance(t, advance(t, stage, offset), rowStep * pitch);
   }
 
 private:
-  // The chunk is xored with the part of the row that decides its banks: row % 8 for rows of 128 bytes and
-  // more, (row / 2) % 4 for 64 bytes, (row / 4) % 2 for 32 bytes (two and four such rows share the 32 banks).
+  // What the swizzle xors onto the number of a chunk: bits of the address that the row alone decides, as the
+  // pitch is a power of two.
   Value permutation(Value r) {
     Type i32 = t.b.getI32Type();
-    int64_t shift = type.getSwizzle() == 128  ? 0
-                    : type.getSwizzle() == 64 ? 1
-                                              : 2,
-            mask = type.getSwizzle() / 16 - 1;
+    const Swizzle &swizzle = layout.swizzle();
+    int64_t shift = swizzle.base + swizzle.shift - llvm::Log2_64(layout.pitch()),
+            mask = (int64_t(1) << swizzle.bits) - 1;
     if (shift) r = arith::ShRUIOp::create(t.b, t.loc, r, t.constant(i32, shift));
     return arith::AndIOp::create(t.b, t.loc, r, t.constant(i32, mask));
   }
@@ -95,7 +92,7 @@ private:
   }
 
   ThreadBuilder &t;
-  tile::SharedType type;
+  SharedLayout layout;
   Value stage, row, column;
   int64_t size;
 };
@@ -154,7 +151,8 @@ static int64_t pieceWidth(ThreadBuilder &t, const Layout &layout, tile::SharedTy
   int64_t size = bytesOf(type.getElementType()),
           width = std::min<int64_t>(layout.vectorWidth(dim), 16 / size);
   while (width & (width - 1)) --width;
-  int64_t multiple = std::gcd(t.facts.divisor(t.threadPart(layout)[dim]), pitchOf(type) / size);
+  int64_t multiple =
+      std::gcd(t.facts.divisor(t.threadPart(layout)[dim]), tile::sharedLayout(type).pitch() / size);
   while (width > 1 && multiple % width) width /= 2;
   return width;
 }

@@ -158,10 +158,11 @@ Value Emitter::emit(Value value, Coords coords, const Space &space) {
 // A value that does not vary along a tile dim is computed without that dim and repeated.
 Value Emitter::hoisted(Value value, const Coords &coords, const Space &space) {
   size_t rank = space.layout.rank();
-  // These only transform coordinates, or cost nothing.
-  if (isa_and_nonnull<graph::FillOp, graph::BroadcastOp, graph::ReshapeOp, graph::TransposeOp,
-                      graph::SliceOp>(value.getDefiningOp()))
-    return {};
+  // What only transforms coordinates or fills costs nothing.
+  if (Operation *op = value.getDefiningOp()) {
+    const AccessMap *map = mapOf(op);
+    if (isa<graph::FillOp>(op) || (map && map->single())) return {};
+  }
   std::set<std::string> used;
   for (const Dim &coord : coords)
     for (const std::string &symbol : coord.symbols()) used.insert(symbol);

@@ -140,8 +140,7 @@ private:
     side.type = tile::SharedType::get(b.getContext(), tiling.stages, stageRows, columns, element, swizzle,
                                       padded ? 8 : 0);
     side.buffer = tile::AllocOp::create(b, emitter.location, side.type, /*overlay=*/false);
-    int64_t stage = stageRows * (columns + (padded ? 8 : 0)) * size;
-    sharedBytes += (tiling.stages * stage + 127) / 128 * 128;
+    sharedBytes += llvm::alignTo(tiling.stages * tile::sharedLayout(side.type).bytes(), 128);
     return side;
   }
 

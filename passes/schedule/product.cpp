@@ -6,12 +6,6 @@ namespace dlc::schedule {
 
 namespace {
 
-Dim productOf(ArrayRef<Dim> dims, ArrayRef<int64_t> which) {
-  Dim result(1);
-  for (int64_t d : which) result = result * dims[d];
-  return result;
-}
-
 SmallVector<int64_t> freeDims(size_t rank, ArrayRef<int64_t> batch, ArrayRef<int64_t> contract) {
   SmallVector<int64_t> free;
   for (size_t d = 0; d < rank; ++d)
@@ -36,8 +30,9 @@ Product productOfDot(graph::DotOp dot) {
       lhsContract(dot.getLhsContract()), rhsContract(dot.getRhsContract());
   auto lhsFree = freeDims(lhs.size(), lhsBatch, lhsContract),
        rhsFree = freeDims(rhs.size(), rhsBatch, rhsContract);
-  p.batch = productOf(lhs, lhsBatch), p.m = productOf(lhs, lhsFree), p.n = productOf(rhs, rhsFree);
-  p.k = productOf(lhs, lhsContract);
+  p.batch = graph::elementCount(lhs, lhsBatch), p.m = graph::elementCount(lhs, lhsFree),
+  p.n = graph::elementCount(rhs, rhsFree);
+  p.k = graph::elementCount(lhs, lhsContract);
   p.lhsRun = lhsFree.empty() ? Dim(1) : lhs[lhsFree.back()];
   p.rhsRun = rhsFree.empty() ? Dim(1) : rhs[rhsFree.back()];
   p.operandAt = [=](bool isLhs, Dim batch, Dim row, Dim k, SmallVector<Dim> &) {

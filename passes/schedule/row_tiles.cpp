@@ -6,12 +6,6 @@ using namespace mlir;
 
 namespace dlc::schedule {
 
-static Dim productOf(ArrayRef<Dim> dims, ArrayRef<int64_t> which) {
-  Dim result(1);
-  for (int64_t d : which) result = result * dims[d];
-  return result;
-}
-
 // Whether every element of a reduction's operand has a place in a value.
 static bool keepsElements(Value value, ArrayRef<graph::ReduceOp> reductions) {
   for (graph::ReduceOp op : reductions)
@@ -42,7 +36,7 @@ std::optional<Rows> matchRows(const CanonicalRegion &region, std::string &why) {
     SmallVector<int64_t> outer, inner;
     for (size_t d = 0; d < dims.size(); ++d)
       (llvm::is_contained(op.getDims(), int64_t(d)) ? inner : outer).push_back(int64_t(d));
-    Dim rows = productOf(dims, outer), columns = productOf(dims, inner);
+    Dim rows = graph::elementCount(dims, outer), columns = graph::elementCount(dims, inner);
     // Whether the columns of a row are one run of memory.
     bool innermost = !inner.empty() && inner.front() == int64_t(outer.size());
     if (op == match.reductions.front()) {

@@ -174,7 +174,7 @@ func.func @swizzle() {
 // -----
 
 func.func @short_rows() {
-  // expected-error @+1 {{'tile.alloc' op a row of 64 bytes is no multiple of the swizzle}}
+  // expected-error @+1 {{'tile.alloc' op a row of 64 bytes is no power of two from the swizzle on}}
   %b = tile.alloc : !tile.shared<2, 16, 32, f16, swizzle 128, pad 0>
   return
 }

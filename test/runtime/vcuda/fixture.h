@@ -6,6 +6,15 @@
 
 #include <gtest/gtest.h>
 
+/// Some of CUresult.
+namespace client {
+inline constexpr int invalidValue = 1, outOfMemory = 2, invalidContext = 201, invalidPtx = 218,
+                     unsupportedPtx = 222, invalidHandle = 400, notFound = 500, notReady = 600,
+                     illegalAddress = 700, contextDestroyed = 709, misalignedAddress = 716,
+                     launchFailed = 719, cooperativeTooLarge = 720, notPermitted = 800;
+
+} // namespace client
+
 /// The PTX of kernels.cu.
 inline const std::string &ptx() {
   static const std::string text = client::readFile(VCUDA_TEST_PTX);

@@ -8,8 +8,8 @@ using namespace client;
 
 namespace {
 
-constexpr int invalidValue = 1, unsupported = 900, invalidated = 901, merge = 902, unmatched = 903,
-              unjoined = 904, isolation = 905, implicit = 906, capturedEvent = 907, updateFailure = 910;
+constexpr int unsupported = 900, invalidated = 901, merge = 902, unmatched = 903, unjoined = 904,
+              isolation = 905, implicit = 906, capturedEvent = 907, updateFailure = 910;
 
 struct KernelNode {
   Handle function;

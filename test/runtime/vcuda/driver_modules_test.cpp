@@ -1,0 +1,221 @@
+// The virtual driver through the public interface: modules, functions, launches.
+#include "fixture.h"
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+using namespace client;
+
+TEST_F(DriverTest, RunsSaxpy) {
+  const int n = 1000;
+  std::vector<float> x(n), y(n), out(n);
+  for (int i = 0; i < n; ++i) x[i] = float(i), y[i] = 1.f;
+  Address dx = alloc(4 * n), dy = alloc(4 * n);
+  EXPECT_EQ(cu.cuMemcpyHtoD(dx, x.data(), 4 * n), 0);
+  EXPECT_EQ(cu.cuMemcpyHtoD(dy, y.data(), 4 * n), 0);
+  EXPECT_EQ(launch(function("saxpy"), 8, 128, 0, nullptr, n, 2.f, dx, dy), 0);
+  EXPECT_EQ(cu.cuMemcpyDtoH(out.data(), dy, 4 * n), 0);
+  for (int i = 0; i < n; ++i) ASSERT_EQ(out[i], 2.f * float(i) + 1.f) << i;
+}
+
+TEST_F(DriverTest, RunsAReduction) {
+  const int n = 10000;
+  std::vector<float> x(n, 0.5f);
+  Address dx = alloc(4 * n), sum = alloc(4);
+  EXPECT_EQ(cu.cuMemcpyHtoD(dx, x.data(), 4 * n), 0);
+  EXPECT_EQ(cu.cuMemsetD32(sum, 0, 1), 0);
+  // Parameters as one buffer.
+  struct {
+    int n;
+    Address x, sum;
+  } parameters = {n, dx, sum};
+  size_t bytes = sizeof parameters;
+  void *extra[] = {reinterpret_cast<void *>(1), &parameters, reinterpret_cast<void *>(2), &bytes, nullptr};
+  EXPECT_EQ(cu.cuLaunchKernel(function("blockSum"), 4, 1, 1, 256, 1, 1, 0, nullptr, nullptr, extra), 0);
+  float total = 0;
+  EXPECT_EQ(cu.cuMemcpyDtoH(&total, sum, 4), 0);
+  EXPECT_EQ(total, 5000.f);
+}
+
+TEST_F(DriverTest, ModulesHaveGlobals) {
+  Address out = alloc(32), counter = 0, constants = 0;
+  size_t bytes = 0;
+  Handle f = function("useGlobals");
+  EXPECT_EQ(cu.cuModuleGetGlobal(&counter, &bytes, module, "deviceCounter"), 0);
+  EXPECT_EQ(bytes, 4u);
+  EXPECT_EQ(cu.cuModuleGetGlobal(&constants, &bytes, module, "coefficients"), 0);
+  EXPECT_EQ(bytes, 16u);
+  EXPECT_EQ(cu.cuModuleGetGlobal(&constants, &bytes, module, "nothing"), notFound);
+  float five = 5.f, result[8];
+  EXPECT_EQ(cu.cuMemcpyHtoD(constants + 4, &five, 4), 0);
+  EXPECT_EQ(launch(f, 1, 8, 0, nullptr, out), 0);
+  EXPECT_EQ(cu.cuMemcpyDtoH(result, out, 32), 0);
+  EXPECT_EQ(result[0], 1.f);
+  EXPECT_EQ(result[1], 5.f);
+  EXPECT_EQ(result[7], 4.f);
+  int count = 0;
+  EXPECT_EQ(cu.cuMemcpyDtoH(&count, counter, 4), 0);
+  EXPECT_EQ(count, 8);
+}
+
+TEST_F(DriverTest, LibrariesWorkInEveryContext) {
+  Handle library = nullptr, kernel = nullptr, f = nullptr;
+  EXPECT_EQ(cu.cuLibraryLoadData(&library, ptx().c_str(), nullptr, nullptr, 0, nullptr, nullptr, 0), 0);
+  EXPECT_EQ(cu.cuLibraryGetKernel(&kernel, library, "increment"), 0);
+  EXPECT_EQ(cu.cuLibraryGetKernel(&kernel, library, "nothing"), notFound);
+  Address p = alloc(128);
+  EXPECT_EQ(cu.cuMemsetD32(p, 41, 32), 0);
+  EXPECT_EQ(launch(kernel, 1, 32, 0, nullptr, p), 0); // a kernel where a function is expected
+  EXPECT_EQ(cu.cuKernelGetFunction(&f, kernel), 0);
+  EXPECT_EQ(launch(f, 1, 32, 0, nullptr, p), 0);
+  int value = 0;
+  EXPECT_EQ(cu.cuMemcpyDtoH(&value, p, 4), 0);
+  EXPECT_EQ(value, 43);
+  EXPECT_EQ(cu.cuLibraryUnload(library), 0);
+  EXPECT_EQ(launch(f, 1, 32, 0, nullptr, p), invalidHandle);
+  EXPECT_EQ(launch(kernel, 1, 32, 0, nullptr, p), invalidHandle);
+}
+
+TEST_F(DriverTest, RefusesBadModules) {
+  Handle m = nullptr;
+  EXPECT_EQ(cu.cuModuleLoadData(&m, nullptr), invalidValue);
+  EXPECT_EQ(cu.cuModuleLoadData(&m, ""), invalidPtx);
+  EXPECT_EQ(cu.cuModuleLoadData(&m, "no ptx at all"), invalidPtx);
+  EXPECT_EQ(cu.cuModuleLoadData(&m, ".version 9.7\n.target sm_80\n.address_size 64\n"), unsupportedPtx);
+  EXPECT_EQ(cu.cuModuleLoadData(&m, "// newer\n.version 8.0\n.target sm_90a\n.address_size 64\n"),
+            invalidPtx);
+  EXPECT_EQ(cu.cuModuleLoadData(&m, "\x7f"
+                                    "ELF........"),
+            209);
+  char log[200] = "untouched";
+  int options[] = {5, 6};
+  void *values[] = {log, reinterpret_cast<void *>(uintptr_t(sizeof log))};
+  const char *broken =
+      ".version 7.8\n.target sm_80\n.address_size 64\n.visible .entry k() {\n  frobnicate.b32 %r1;\n}\n";
+  EXPECT_EQ(cu.cuModuleLoadDataEx(&m, broken, 2, options, values), invalidPtx);
+  EXPECT_NE(std::string(log).find("line 5"), std::string::npos) << log;
+  EXPECT_NE(std::string(log).find("frobnicate"), std::string::npos) << log;
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(values[1]), std::strlen(log));
+  int unknown[] = {99};
+  EXPECT_EQ(cu.cuModuleLoadDataEx(&m, ptx().c_str(), 1, unknown, values), invalidValue);
+  Handle f = nullptr;
+  function("saxpy");
+  EXPECT_EQ(cu.cuModuleGetFunction(&f, module, "nothing"), notFound);
+  EXPECT_EQ(cu.cuModuleUnload(module), 0);
+  EXPECT_EQ(cu.cuModuleUnload(module), invalidHandle);
+  EXPECT_EQ(cu.cuModuleGetFunction(&f, module, "saxpy"), invalidHandle);
+}
+
+TEST_F(DriverTest, ChecksLaunches) {
+  Handle f = function("increment"), bounded = function("bounded");
+  Address p = alloc(4096);
+  EXPECT_EQ(cu.cuMemsetD32(p, 0, 1024), 0);
+  void *args[] = {&p};
+  auto with = [&](Handle k, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                  unsigned shared) {
+    return cu.cuLaunchKernel(k, gx, gy, gz, bx, by, bz, shared, nullptr, args, nullptr);
+  };
+  EXPECT_EQ(with(f, 1, 1, 1, 1024, 1, 1, 0), 0);
+  EXPECT_EQ(with(f, 0, 1, 1, 32, 1, 1, 0), invalidValue);
+  EXPECT_EQ(with(f, 1, 65536, 1, 32, 1, 1, 0), invalidValue);
+  EXPECT_EQ(with(f, 0x80000000u, 1, 1, 32, 1, 1, 0), invalidValue);
+  EXPECT_EQ(with(f, 1, 1, 1, 0, 1, 1, 0), invalidValue);
+  EXPECT_EQ(with(f, 1, 1, 1, 1025, 1, 1, 0), invalidValue);
+  EXPECT_EQ(with(f, 1, 1, 1, 32, 64, 1, 0), invalidValue);
+  EXPECT_EQ(with(f, 1, 1, 1, 1, 1, 65, 0), invalidValue);
+  EXPECT_EQ(with(bounded, 1, 1, 1, 128, 1, 1, 0), 0);
+  EXPECT_EQ(with(bounded, 1, 1, 1, 160, 1, 1, 0), invalidValue);
+  EXPECT_EQ(with(f, 1, 1, 1, 32, 1, 1, 49152), 0);
+  EXPECT_EQ(with(f, 1, 1, 1, 32, 1, 1, 49153), invalidValue);
+  EXPECT_EQ(cu.cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, nullptr, nullptr, nullptr), invalidValue);
+  void *extra[] = {nullptr};
+  EXPECT_EQ(cu.cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, nullptr, args, extra), invalidValue);
+  EXPECT_EQ(cu.cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, nullptr, nullptr, extra), invalidValue);
+  EXPECT_EQ(cu.cuLaunchKernel(nullptr, 1, 1, 1, 32, 1, 1, 0, nullptr, args, nullptr), invalidHandle);
+  EXPECT_EQ(cu.cuLaunchKernel(reinterpret_cast<Handle>(uintptr_t(0x1234567)), 1, 1, 1, 32, 1, 1, 0, nullptr,
+                              args, nullptr),
+            invalidHandle);
+  EXPECT_EQ(
+      cu.cuLaunchKernel(f, 1, 1, 1, 32, 1, 1, 0, reinterpret_cast<Handle>(uintptr_t(99)), args, nullptr),
+      invalidHandle);
+  // As many CTAs as are resident at once; with n = 0 they touch nothing that others touch.
+  int n = 0;
+  float scale = 1;
+  void *nothing[] = {&n, &scale, &p, &p};
+  Handle saxpy = function("saxpy");
+  EXPECT_EQ(cu.cuLaunchCooperativeKernel(saxpy, 108, 1, 1, 1024, 1, 1, 0, nullptr, nothing), 0);
+  EXPECT_EQ(cu.cuLaunchCooperativeKernel(saxpy, 108 * 3, 1, 1, 1024, 1, 1, 0, nullptr, nothing),
+            cooperativeTooLarge);
+  EXPECT_EQ(cu.cuCtxSynchronize(), 0);
+}
+
+TEST_F(DriverTest, LaunchAttributesAreKnown) {
+  Handle f = function("increment");
+  Address p = alloc(128);
+  EXPECT_EQ(cu.cuMemsetD32(p, 0, 32), 0);
+  void *args[] = {&p};
+  LaunchAttribute attribute = {};
+  LaunchConfig config = {{1, 1, 1}, {32, 1, 1}, 0, nullptr, &attribute, 1};
+  attribute.id = 6; // programmatic stream serialisation
+  attribute.value.flag = 1;
+  EXPECT_EQ(cu.cuLaunchKernelEx(&config, f, args, nullptr), 0);
+  attribute.id = 4; // cluster dimension
+  attribute.value.cluster[0] = attribute.value.cluster[1] = attribute.value.cluster[2] = 1;
+  EXPECT_EQ(cu.cuLaunchKernelEx(&config, f, args, nullptr), 0);
+  attribute.value.cluster[0] = 2;
+  EXPECT_EQ(cu.cuLaunchKernelEx(&config, f, args, nullptr), 912);
+  attribute.id = 500;
+  EXPECT_EQ(cu.cuLaunchKernelEx(&config, f, args, nullptr), invalidValue);
+  config.attributes = nullptr;
+  EXPECT_EQ(cu.cuLaunchKernelEx(&config, f, args, nullptr), invalidValue);
+  EXPECT_EQ(cu.cuLaunchKernelEx(nullptr, f, args, nullptr), invalidValue);
+}
+
+TEST_F(DriverTest, LargeSharedMemoryNeedsOptIn) {
+  Handle f = function("dynamicShared");
+  const unsigned bytes = 163 * 1024;
+  Address out = alloc(4);
+  EXPECT_EQ(cu.cuMemsetD32(out, 0, 1), 0);
+  EXPECT_EQ(launch(f, 1, 128, bytes, nullptr, int(bytes / 4), out), invalidValue);
+  EXPECT_EQ(cu.cuFuncSetAttribute(f, 8, int(bytes) + 1), invalidValue);
+  EXPECT_EQ(cu.cuFuncSetAttribute(f, 8, -1), invalidValue);
+  EXPECT_EQ(cu.cuFuncSetAttribute(f, 8, int(bytes)), 0);
+  int value = 0;
+  EXPECT_EQ(cu.cuFuncGetAttribute(&value, 8, f), 0);
+  EXPECT_EQ(value, int(bytes));
+  EXPECT_EQ(launch(f, 1, 128, bytes, nullptr, int(bytes / 4), out), 0);
+  int sum = 0;
+  EXPECT_EQ(cu.cuMemcpyDtoH(&sum, out, 4), 0);
+  int n = int(bytes / 4);
+  EXPECT_EQ(sum, n * (n - 1) / 2);
+}
+
+TEST_F(DriverTest, FunctionsHaveAttributesAndOccupancy) {
+  Handle sum = function("blockSum"), bounded = function("bounded");
+  int value = 0;
+  EXPECT_EQ(cu.cuFuncGetAttribute(&value, 1, sum), 0);
+  EXPECT_EQ(value, 1024); // static shared memory
+  EXPECT_EQ(cu.cuFuncGetAttribute(&value, 0, sum), 0);
+  EXPECT_EQ(value, 1024);
+  EXPECT_EQ(cu.cuFuncGetAttribute(&value, 0, bounded), 0);
+  EXPECT_EQ(value, 128);
+  EXPECT_EQ(cu.cuFuncGetAttribute(&value, 6, sum), 0);
+  EXPECT_EQ(value, 80);
+  EXPECT_EQ(cu.cuFuncGetAttribute(&value, 99, sum), invalidValue);
+  EXPECT_EQ(cu.cuFuncSetAttribute(sum, 0, 5), invalidValue);
+  size_t offset = 0, bytes = 0;
+  EXPECT_EQ(cu.cuFuncGetParamInfo(function("saxpy"), 2, &offset, &bytes), 0);
+  EXPECT_EQ(offset, 8u);
+  EXPECT_EQ(bytes, 8u);
+  EXPECT_EQ(cu.cuFuncGetParamInfo(sum, 3, &offset, &bytes), invalidValue);
+  int blocks = 0;
+  EXPECT_EQ(cu.cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, sum, 256, 0), 0);
+  EXPECT_EQ(blocks, 8); // 2048 threads
+  EXPECT_EQ(cu.cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, sum, 256, 40 * 1024), 0);
+  EXPECT_EQ(blocks, 3); // 164 KB / (41 + 1 KB)
+  int grid = 0, block = 0;
+  EXPECT_EQ(cu.cuOccupancyMaxPotentialBlockSize(&grid, &block, bounded, nullptr, 0, 0), 0);
+  EXPECT_EQ(block, 128);
+  EXPECT_EQ(grid, 108 * 16);
+}
