@@ -281,7 +281,7 @@ void addBlocks(const Launch &launch, const std::vector<uint64_t> &counts, Counte
       if (launch.options.counters) out.lines[inst.line].executed += counts[b];
       if (inst.kind == Kind::Mma) {
         const MmaShape &s = mmaShapes[inst.imm];
-        out.mmaFlops += counts[b] * 2 * s.m * s.n * s.k;
+        out.mmaFlops += counts[b] * 2 * s.m * s.n * s.k * (s.quadPairs ? 4 : 1);
       } else if (inst.kind == Kind::Wmma) {
         const WmmaShape &s = wmmaShapes[inst.imm];
         out.mmaFlops += counts[b] * 2 * s.m * s.n * s.k;

@@ -152,10 +152,47 @@ struct Product {
 
 } // namespace
 
+/// Lanes 4p to 4p + 3 and 16 + 4p to 16 + 4p + 3 multiply their own 8x4 by 4x8. With half h and lane u of its
+/// quad, element e of A by rows is at row u + 4h, k = e, by columns at row e + 4h, k = u; of B with columns
+/// for rows; of a float accumulator at row (u & 1) + (e & 2) + 4h, column (e & 4) + (u & 2) + (e & 1), of a
+/// half one at row u + 4h, column e.
+static void multiplyQuadPairs(WarpRun &w, const Inst &inst, Mask mask) {
+  const MmaShape &s = mmaShapes[inst.imm];
+  const uint32_t *pool = w.cta->operands + inst.aux;
+  Type cType = inst.mods >> 17 & 1 ? Type::F16 : s.d;
+  bool aColumns = inst.mods >> 18 & 1, bRows = inst.mods >> 19 & 1;
+  Fragment d = {w, pool, s.d}, a = {w, pool + s.dRegisters, s.a}, b = {w, a.pool + s.aRegisters, s.b};
+  Fragment c = {w, b.pool + s.bRegisters, cType};
+  auto place = [](Type type, unsigned u, unsigned half, unsigned e) {
+    unsigned row = type == Type::F16 ? u : (u & 1) + (e & 2);
+    return (row + 4 * half) * 8 + (type == Type::F16 ? e : (e & 4) + (u & 2) + (e & 1));
+  };
+  for (unsigned pair = 0; pair < 4; ++pair) {
+    Product p(s.m, s.n, s.k, s.a, s.d, 0);
+    for (unsigned t = 0; t < 8; ++t) {
+      unsigned half = t / 4, u = t % 4, lane = 16 * half + 4 * pair + u;
+      for (unsigned e = 0; e < 4; ++e) {
+        unsigned row = (aColumns ? e : u) + 4 * half, column = (bRows ? e : u) + 4 * half;
+        p.a[row * s.k + (aColumns ? u : e)] = numberOf(s.a, a.get(lane, e));
+        p.b[(bRows ? u : e) * s.n + column] = numberOf(s.b, b.get(lane, e));
+      }
+      for (unsigned e = 0; e < 8; ++e) p.c[place(cType, u, half, e)] = numberOf(cType, c.get(lane, e));
+    }
+    for (unsigned t = 0; t < 8; ++t) {
+      unsigned half = t / 4, u = t % 4, lane = 16 * half + 4 * pair + u;
+      for (unsigned e = 0; e < 8 && (mask >> lane & 1); ++e) {
+        unsigned at = place(s.d, u, half, e);
+        d.set(lane, e, p.element(at / 8, at % 8));
+      }
+    }
+  }
+}
+
 /// Fragments as mma_shapes.h describes them.
 void exec::multiplyFragments(Warp &warp, const Inst &inst, Mask mask) {
   WarpRun &w = static_cast<WarpRun &>(warp);
   const MmaShape &s = mmaShapes[inst.imm];
+  if (s.quadPairs) return multiplyQuadPairs(w, inst, mask);
   Product p(s.m, s.n, s.k, s.a, s.d, inst.mods);
   const uint32_t *pool = w.cta->operands + inst.aux;
   Fragment d = {w, pool, s.d}, a = {w, pool + s.dRegisters, s.a}, b = {w, a.pool + s.aRegisters, s.b};

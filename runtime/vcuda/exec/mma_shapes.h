@@ -3,7 +3,7 @@
 // PTX ISA 9.7.15 (mma.sync). Fragments, with lane l, g = l / 4, q = l % 4: a register holds E elements that
 // follow each other along K (E = 4 bytes / element size, 1 for f64); A register r is at row g + 8 * (r % 2),
 // k = q * E + 4 * E * (r / 2); B register r at k = q * E + 4 * E * r, column g; C and D values 2i, 2i + 1 at
-// row g + 8 * i, columns 2q, 2q + 1.
+// row g + 8 * i, columns 2q, 2q + 1. Quad pairs are described where they are multiplied (matrix.cpp).
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_EXEC_MMA_SHAPES_H
@@ -20,8 +20,9 @@ struct MmaShape {
   Type d, a, b;
   uint16_t m, n, k;
   uint8_t dRegisters, aRegisters, bRegisters;
-  uint8_t bits = 0;     ///< of an element of A and B, where no type says it: 4 or 1
-  bool general = false; ///< multiplied element by element (matrix.cpp), not in the core
+  uint8_t bits = 0;       ///< of an element of A and B, where no type says it: 4 or 1
+  bool general = false;   ///< multiplied element by element (matrix.cpp), not in the core
+  bool quadPairs = false; ///< four products, one for each pair of quads of lanes, in any layout
 };
 
 inline constexpr MmaShape mmaShapes[] = {
@@ -42,6 +43,8 @@ inline constexpr MmaShape mmaShapes[] = {
     {"m16n8k16", Type::S32, Type::U8, Type::S8, 16, 8, 16, 4, 2, 1},
     {"m16n8k16", Type::S32, Type::S8, Type::U8, 16, 8, 16, 4, 2, 1},
     {"m16n8k16", Type::S32, Type::U8, Type::U8, 16, 8, 16, 4, 2, 1},
+    {"m8n8k4", Type::F32, Type::F16, Type::F16, 8, 8, 4, 8, 2, 2, 0, true, true},
+    {"m8n8k4", Type::F16, Type::F16, Type::F16, 8, 8, 4, 4, 2, 2, 0, true, true},
     {"m8n8k16", Type::S32, Type::S8, Type::S8, 8, 8, 16, 2, 1, 1, 0, true},
     {"m8n8k16", Type::S32, Type::U8, Type::S8, 8, 8, 16, 2, 1, 1, 0, true},
     {"m8n8k16", Type::S32, Type::S8, Type::U8, 8, 8, 16, 2, 1, 1, 0, true},
@@ -82,10 +85,12 @@ inline constexpr MmaShape mmaShapes[] = {
     {"m16n8k16", Type::F64, Type::F64, Type::F64, 16, 8, 16, 4, 8, 4, 0, true},
 };
 
-/// Null when there is no such instruction. C has the type of D.
+/// Null when there is no such instruction. C has the type of D; only quad pairs add halves to floats.
 inline const MmaShape *findMmaShape(std::string_view name, Type d, Type a, Type b, Type c) {
   for (const MmaShape &shape : mmaShapes) {
-    if (shape.name == name && shape.d == d && shape.a == a && shape.b == b && c == d) return &shape;
+    if (shape.name == name && shape.d == d && shape.a == a && shape.b == b &&
+        (c == d || (shape.quadPairs && d == Type::F32 && c == Type::F16)))
+      return &shape;
   }
   return nullptr;
 }

@@ -160,6 +160,7 @@ private:
   bool wmma();
   bool wmmaAccess();
   std::string_view takeShape();
+  std::string_view takeLayout();
   Type takeMatrixType();
   // Opcodes (mbarrier.cpp).
   bool mbarrier();

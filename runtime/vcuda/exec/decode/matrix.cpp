@@ -19,6 +19,15 @@ std::string_view Decoder::takeShape() {
   return name;
 }
 
+/// The next of "row" and "col", in the order in which they stand; empty when there is none.
+std::string_view Decoder::takeLayout() {
+  auto isLayout = [](std::string_view m) { return m == "row" || m == "col"; };
+  auto found = std::find_if(modifiers.begin(), modifiers.end(), isLayout);
+  if (found == modifiers.end()) return {};
+  std::string_view name = *found;
+  return take(name) ? name : "";
+}
+
 /// The next type, in the order in which they stand; also those that only matrices have.
 Type Decoder::takeMatrixType() {
   static constexpr std::pair<std::string_view, Type> names[] = {
@@ -36,15 +45,17 @@ Type Decoder::takeMatrixType() {
 }
 
 /// Registers of D, A, B, C follow each other in the pool; the shape is a row of mmaShapes (index in imm).
+/// Quad pairs: C is f16 in bit 17, A by columns in bit 18, B by rows in bit 19.
 bool Decoder::mma() {
   if (!take("sync") || !take("aligned")) return failOperands();
   bool satfinite = take("satfinite"), exclusive = take("xor"), conjunction = take("and");
   bool counts = take("popc");
   std::string_view shapeName = takeShape();
-  bool rowCol = take("row") && take("col");
+  std::string_view aLayout = takeLayout(), bLayout = takeLayout();
   Type d = takeMatrixType(), a = takeMatrixType(), b = takeMatrixType(), c = takeMatrixType();
   if (d == Type::F64) take("rn");
-  const MmaShape *shape = rowCol ? findMmaShape(shapeName, d, a, b, c) : nullptr;
+  const MmaShape *shape = bLayout.empty() ? nullptr : findMmaShape(shapeName, d, a, b, c);
+  if (shape && !shape->quadPairs && (aLayout != "row" || bLayout != "col")) shape = nullptr;
   bool isBits = a == Type::B1;
   if (!shape || (satfinite && (d != Type::S32 || isBits)) || isBits != counts ||
       exclusive + conjunction != int(isBits))
@@ -53,12 +64,16 @@ bool Decoder::mma() {
   Inst &inst = emit(Kind::Mma, d);
   inst.type2 = a;
   inst.mods = ModAligned | (satfinite ? ModSat : 0) | (conjunction ? 1u << ModKindShift : 0);
+  if (shape->quadPairs)
+    inst.mods |= (c == Type::F16 ? 1u << 17 : 0) | (aLayout == "col" ? 1u << 18 : 0) |
+                 (bLayout == "row" ? 1u << 19 : 0);
   inst.imm = shape - mmaShapes;
+  unsigned cRegisters = shape->quadPairs && c == Type::F16 ? 4 : shape->dRegisters;
   Type dReg = d == Type::F64 ? Type::F64 : Type::B32, aReg = a == Type::F64 ? Type::F64 : Type::B32;
   return vectorOperand(operand(0), dReg, shape->dRegisters, Role::Def) &&
          vectorOperand(operand(1), aReg, shape->aRegisters, Role::Use) &&
          vectorOperand(operand(2), aReg, shape->bRegisters, Role::Use) &&
-         vectorOperand(operand(3), dReg, shape->dRegisters, Role::Use);
+         vectorOperand(operand(3), dReg, cRegisters, Role::Use);
 }
 
 /// wmma.load and wmma.store: A = address, B = stride; the shape in Inst::width, the part in bits 16-17 and

@@ -15,6 +15,7 @@ import formats
 import half_forms
 import integer_forms
 import lanes
+import matrix_forms
 import snippets
 from gpu import Gpu
 
@@ -24,6 +25,7 @@ GROUPS = {
     "float": lambda gpu: lanes.run(gpu, float_forms.FORMS),
     "half": lambda gpu: bulk.run(gpu, half_forms.all_forms()),
     "snippets": snippets.run,
+    "matrix": matrix_forms.run,
 }
 
 

@@ -262,6 +262,14 @@ for count in (1, 2, 4):
                 f"@%p0 bra FILL; bar.sync 0; shl.b32 %r2, %t, 4; add.u32 %r2, %r2, %s; "
                 f"ldmatrix.sync.aligned.m8n8.x{count}{trans}.shared.b16 {{{registers}}}, [%r2]; mov.u32 %r0, %r{3 + count};", loaded)
 
+snippet("shl.b32 %r1, %t, 1; add.u32 %r2, %r1, 1; shl.b32 %r2, %r2, 16; or.b32 %r1, %r1, %r2; "
+        "movmatrix.sync.aligned.m8n8.trans.b16 %r0, %r1;",
+        lambda t: sum((8 * (2 * (t % 4) + e) + t // 4) << 16 * e for e in (0, 1)))
+# Quad pairs that add halves to floats: every sum is 4 * 1 * 2 + 3.
+snippet("mov.u32 %r1, 0x3c003c00; mov.u32 %r2, 0x40004000; mov.u32 %r3, 0x42004200; "
+        "mma.sync.aligned.m8n8k4.col.row.f32.f16.f16.f16 {%f0, %f1, %f2, %f3, %f4, %f5, %f6, %f7}, {%r1, %r1}, {%r2, %r2}, "
+        "{%r3, %r3, %r3, %r3}; mov.b32 %r0, %f5;", lambda t: bits32(11.0), target="sm_75")
+
 # Matrices: one of them, where the sum is known.
 snippet("mov.f64 %d1, 0d3FF0000000000000; mov.f64 %d2, 0d4000000000000000; "
         "mma.sync.aligned.m8n8k4.row.col.rn.f64.f64.f64.f64 {%d3, %d4}, {%d1}, {%d2}, {%d1, %d1}; cvt.rni.u32.f64 %r0, %d4;",
