@@ -82,6 +82,8 @@ private:
     for (auto &unit : units) {
       if (!unit.error.empty()) return fail(Code::E0999, unit.kind.name + ": " + unit.error);
       texts.push_back(std::move(unit.ptx));
+      // Modules of MLIR, which dlc-opt -split-input-file reads one by one.
+      if (request.emit && *request.emit < Level::Llvm && &unit != &units.front()) result.text += "// -----\n";
       result.text += unit.text;
     }
     text.ptx = mergePtx(texts);

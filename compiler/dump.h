@@ -22,7 +22,8 @@ std::string_view name(Level level);
 ///   1-graph.mlir  2-regions.mlir  3-tile-000-k0_conv_bias.mlir  4-thread-000-k0_conv_bias.mlir  ...
 ///   7-plan.json
 ///
-/// Their text is that of --emit. With an empty path it does nothing.
+/// Their text is that of --emit; where that has one module for each region, each has its file. With an empty
+/// path it does nothing.
 class DumpFolder {
 public:
   DumpFolder() = default;
@@ -31,6 +32,9 @@ public:
   bool isWanted() const { return !path.empty(); }
   /// Makes the folder if it is not there. Returns a message on failure, or nothing.
   std::string create() const;
+  /// Removes the files that a former dump left, told by their names. To be called once the model is read,
+  /// which may be one of them.
+  void clear();
   /// Writes the text of a level of the whole model.
   void write(Level level, llvm::StringRef text) { writeFile(level, "", text); }
   /// Writes the text of a level of the kernels of one region; safe to call from several threads.

@@ -52,6 +52,7 @@ private:
 
   bool checkHeader();
   void declareInputs(Scope &scope);
+  void warnOfDefaults(llvm::ArrayRef<std::string> inputs);
   Tensor declareInput(const onnx::ValueInfoProto &input);
   Tensor bakedInput(const onnx::ValueInfoProto &input, DataType type, const std::string &text);
   std::string dimName(const onnx::TensorShapeProto::Dimension &dim) const;

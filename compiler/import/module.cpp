@@ -112,6 +112,17 @@ Tensor Importer::declareInput(const onnx::ValueInfoProto &input) {
   return Tensor(argument, *type);
 }
 
+/// Inputs with a default value, which the artifact does not have. Up to IR version 3 every initializer had to
+/// be listed as an input, so that says nothing there.
+void Importer::warnOfDefaults(llvm::ArrayRef<std::string> inputs) {
+  if (inputs.empty() || file.proto().ir_version() < 4) return;
+  constexpr size_t shown = 4;
+  std::string names = "`" + llvm::join(inputs.take_front(shown), "`, `") + "`";
+  std::string more = inputs.size() > shown ? " and " + std::to_string(inputs.size() - shown) + " more" : "";
+  diagnostics.report(Code::W0103,
+                     "values that the model gives inputs by default are baked in: " + names + more);
+}
+
 void Importer::declareInputs(Scope &scope) {
   const onnx::GraphProto &graph = file.proto().graph();
   namedDims.clear();
@@ -123,8 +134,12 @@ void Importer::declareInputs(Scope &scope) {
       if (auto formula = parseFormula(dimName(dims[i])); formula && formula->isSymbol())
         namedDims[formula->symbolName()].push_back(input.name() + " dim " + std::to_string(i));
   }
+  std::vector<std::string> defaults;
   for (const auto &input : graph.input()) {
-    if (scope.values.count(input.name()) && !options.sets.count(input.name())) continue;
+    if (scope.values.count(input.name()) && !options.sets.count(input.name())) {
+      defaults.push_back(input.name());
+      continue;
+    }
     Tensor tensor = Tensor::unknown();
     try {
       tensor = declareInput(input);
@@ -134,6 +149,7 @@ void Importer::declareInputs(Scope &scope) {
     }
     scope.values[input.name()] = tensor;
   }
+  warnOfDefaults(defaults);
   for (const auto &[name, text] : options.sets)
     if (llvm::none_of(graph.input(), [&](const auto &input) { return input.name() == name; }))
       diagnostics.report(Code::E0502, "the model has no input `" + name + "`", "--set");

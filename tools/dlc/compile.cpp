@@ -103,8 +103,26 @@ private:
     if (!isText()) return importOnnx(arguments.model, import, context, diagnostics);
     GraphModule model;
     model.module = mlir::parseSourceFile<mlir::ModuleOp>(arguments.model, &context);
-    if (!model.module) diagnostics.report(Code::E0201, "not a module of the graph level");
-    return model.module ? std::optional(std::move(model)) : std::nullopt;
+    if (!model.module)
+      diagnostics.report(Code::E0201, "not a module of the graph level");
+    else
+      checkText(*model.module);
+    return diagnostics.hasErrors() ? std::nullopt : std::optional(std::move(model));
+  }
+
+  void checkText(mlir::ModuleOp module) {
+    auto main = module.lookupSymbol<mlir::func::FuncOp>("main");
+    if (!main || main.isExternal())
+      diagnostics.report(Code::E0201, "the text has no function main", "",
+                         "dlc takes the graph level; dlc-opt takes text of any level");
+    if (request.emit && *request.emit < Level::Ptx) return; // until then weights are names
+    module.walk([&](graph::ConstantOp constant) {
+      auto weight = mlir::dyn_cast<graph::WeightAttr>(constant.getValue());
+      if (!weight) return mlir::WalkResult::advance();
+      diagnostics.report(Code::E0201, "weight " + weight.getName().str() + " has no bytes in text", "",
+                         "compile the ONNX model, or print a level of the text with --emit=llvm at most");
+      return mlir::WalkResult::interrupt();
+    });
   }
 
   bool compile() {
@@ -114,6 +132,7 @@ private:
     prepareContext(context);
     std::optional<GraphModule> model = result.phases.time("import", [&] { return load(context); });
     if (!model) return false;
+    result.dump.clear();
     std::string imported;
     if (request.emit == Level::Graph || result.dump.isWanted()) {
       llvm::raw_string_ostream(imported) << *model->module;
@@ -175,7 +194,7 @@ void addCompile(CLI::App &app, Action &action) {
   app.add_option("--remarks", arguments->remarks, "print each decision to stderr: text or json");
   app.add_flag("--timing", arguments->timing, "print to stderr how long each phase took");
   app.add_option("--dump-dir", arguments->dumpFolder,
-                 "folder that receives each level as a file, kernel by kernel");
+                 "folder that receives each level as a file, kernel by kernel; files of a former dump go");
   app.add_flag("-g", arguments->lines,
                "line information: the PTX points into OUTPUT.mlir, a text of the graph");
   app.add_flag("--list-targets", arguments->listTargets, "print the names that --target takes");

@@ -1,6 +1,8 @@
 // dlc: compiles ONNX models to PTX.
+#include "ir/support/diagnostic.h"
 #include "tools/dlc/commands.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/raw_ostream.h"
 #include <iostream>
@@ -23,6 +25,18 @@ static int finish(int status) {
   return 1;
 }
 
+/// A command line that is no good. CLI11's messages begin with a capital and may have several lines.
+static int refuse(llvm::StringRef what) {
+  std::string message = what.rtrim().str();
+  for (char &c : message)
+    if (c == '\n') c = ' ';
+  if (message.size() > 1 && llvm::isLower(message[1])) message[0] = llvm::toLower(message[0]);
+  dlc::Diagnostics diagnostics("dlc");
+  diagnostics.report(dlc::Code::E0507, message);
+  std::cerr << diagnostics.text();
+  return 1;
+}
+
 int main(int argc, char **argv) {
   llvm::install_fatal_error_handler(fatalError);
   CLI::App app{"dlc compiles ONNX models to PTX with a launch plan"};
@@ -34,8 +48,11 @@ int main(int argc, char **argv) {
   app.set_version_flag("--version", "dlc " DLC_VERSION);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) { return finish(app.exit(error)); }
+  } catch (const CLI::ParseError &error) {
+    return error.get_exit_code() == 0 ? finish(app.exit(error)) : refuse(error.what()); // 0: help, version
+  }
   if (action) return finish(action());
+  if (argc > 1) return refuse("no model is given");
   std::cout << app.help();
   return finish(1);
 }

@@ -138,6 +138,15 @@ static bool readFlags(dlc::PassContext &context) {
   return true;
 }
 
+// Hundreds of code generation flags come with LLVM's libraries. They are still taken, and shown by
+// --help-hidden. MLIR registers its own later.
+static void hideOptionsOfLlvm() {
+  for (auto &[name, option] : cl::getRegisteredOptions())
+    if (!llvm::is_contained(option->Categories, &category) &&
+        option->getOptionHiddenFlag() == cl::NotHidden && name != "help" && name != "version")
+      option->setHiddenFlag(cl::Hidden);
+}
+
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   registry.insert<dlc::graph::GraphDialect, mlir::arith::ArithDialect, mlir::math::MathDialect,
@@ -155,6 +164,7 @@ int main(int argc, char **argv) {
   dlc::graph::registerGraphPasses(context);
   dlc::schedule::registerSchedulePasses(context);
   dlc::lower::registerLowerPasses();
+  hideOptionsOfLlvm();
   auto [input, output] =
       mlir::registerAndParseCLIOptions(argc, argv, "dlc-opt: passes of dlc on IR text", registry);
   if (!readFlags(context)) return 1;

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <iostream>
 #include <new>
 
 using namespace dlc;
@@ -199,11 +200,19 @@ static int work(const Options &options) {
   }
 }
 
+// The exit status, once all that was printed has arrived.
+static int finish(int status) {
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout) return status;
+  std::fprintf(stderr, "dlc-run: error: cannot write to standard output\n");
+  return 1;
+}
+
 int main(int argc, char **argv) {
   Options options;
-  if (auto status = parseOptions(argc, argv, options)) return *status;
+  if (auto status = parseOptions(argc, argv, options)) return finish(*status);
   try {
-    return work(options);
+    return finish(work(options));
   } catch (const rt::Failure &failure) {
     std::fflush(stdout);
     std::fprintf(stderr, "dlc-run: error: %s\n", failure.message.c_str());

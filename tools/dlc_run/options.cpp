@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
+#include <cstdio>
 
 namespace dlc::run {
 
@@ -43,12 +44,12 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
       ->check(from(0, "a number from 0 on"));
   app.add_option("--weights", options.weights, "weights file, if not beside the artifact");
   auto *inputs = app.add_option("--inputs", options.inputs, "inputs by name, .npz");
-  app.add_option("--seed", options.seed, "seed of random inputs (default 0)")->excludes(inputs);
+  auto *seed = app.add_option("--seed", options.seed, "seed of random inputs (default 0)")->excludes(inputs);
   std::vector<std::string> dims;
   app.add_option("--dim", dims, "NAME=VALUE for random inputs; a dim not named takes its smallest value")
       ->allow_extra_args(false)
       ->excludes(inputs);
-  app.add_option("--save", options.save, "write the outputs, .npz");
+  auto *save = app.add_option("--save", options.save, "write the outputs, .npz");
   auto *compare = app.add_option("--compare", options.compare, "compare the outputs with these, .npz");
   app.add_option("--rtol", options.rtol, "relative tolerance (default 1e-5)")
       ->check(from(0.0, "a tolerance, a number from 0 on"));
@@ -63,7 +64,7 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
                  "1e-5 (16 bits: one rounding) of "
                  "the largest value")
       ->needs(kernels);
-  kernels->excludes(compare);
+  kernels->excludes(compare, save, seed); // operands come from the folder; the model's outputs are not made
   auto *bench = app.add_flag("--bench", options.bench, "measure the time of a run")->excludes(kernels);
   app.add_option("--iterations", options.iterations, "runs to measure")
       ->needs(bench)
@@ -78,7 +79,11 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
     app.parse(argc, argv);
     for (const std::string &dim : dims) options.dims.push_back(parseDim(dim));
     return std::nullopt;
-  } catch (const CLI::ParseError &error) { return app.exit(error) == 0 ? 0 : 1; }
+  } catch (const CLI::ParseError &error) {
+    if (error.get_exit_code() == 0) return app.exit(error); // help, version
+    std::fprintf(stderr, "dlc-run: error: %s\n  help: `dlc-run --help` lists what there is\n", error.what());
+    return 1;
+  }
 }
 
 } // namespace dlc::run

@@ -278,4 +278,20 @@ TEST(ImportDiagnostics, Warnings) {
   EXPECT_TRUE(result.ok);
   EXPECT_EQ(result.codes, "W0102");
   EXPECT_NE(result.text.find("origins [\"a dim 0\", \"b dim 0\"]"), std::string::npos) << result.text;
+
+  Model defaults = one("Add", {"x", "w"});
+  defaults.input("w", {"2", "3"});
+  defaults.floats("w", {2, 3});
+  result = import(defaults);
+  EXPECT_TRUE(result.ok);
+  EXPECT_EQ(result.codes, "W0103");
+  EXPECT_NE(result.diagnostics.find("baked in: `w`"), std::string::npos) << result.diagnostics;
+  ImportOptions other;
+  other.sets = {{"w", "[1, 2, 3, 4, 5, 6]"}};
+  result = import(defaults, other);
+  EXPECT_TRUE(result.ok);
+  EXPECT_EQ(result.codes, "");
+  EXPECT_NE(result.text.find("6.0"), std::string::npos) << result.text;
+  defaults.proto.set_ir_version(3); // where every initializer is an input, too
+  EXPECT_EQ(import(defaults).codes, "");
 }

@@ -56,12 +56,20 @@ text.write_text(run("dlc", MODEL, "--emit=graph").stdout)
 for flag, code in (("--dim=batch=1..4", "E0501"), ("--set=x=1", "E0502")):
     done = run("dlc", text, flag, "-o", FOLDER / "text.ptx")
     assert done.returncode == 1 and f"error[{code}]" in done.stderr and "not for text" in done.stderr, done
-for flags in (["--emit=ptx", "-o", FOLDER / "m.ptx"], ["-o", ""], ["-j", "-1"],
+(FOLDER / "empty.mlir").write_text("")
+done = run("dlc", FOLDER / "empty.mlir", "--emit=tile")
+assert done.returncode == 1 and "error[E0201]: the text has no function main" in done.stderr, done
+for flags in (["--no-such"], ["one", "too many"], ["--emit=ptx", "-o", FOLDER / "m.ptx"], ["-o", ""], ["-j", "-1"],
               ["--emit=ptx", "--save-values", FOLDER / "v", "--inputs", FOLDER / "in.npz"]):
     done = run("dlc", MODEL, *flags)
-    assert done.returncode > 0 and done.stderr and not done.stdout, (flags, done)
+    assert done.returncode == 1 and re.fullmatch(r"dlc: error\[E0507\]: .+\n  help: .+\n", done.stderr), (flags, done)
+    assert not done.stdout, (flags, done)
 assert not (FOLDER / "model.ptx").exists() and not (FOLDER / "m.ptx").exists()
 assert not list(FOLDER.glob("*.tmp")) and not list(FOLDER.glob("*.safetensors")), list(FOLDER.iterdir())
+
+for command in (["--emit=ptx"], ["check"], ["inspect"], ["interpret", MODEL, "--float=f16"]):
+    done = run("dlc", *command)
+    assert done.returncode == 1 and "dlc: error[E0507]: " in done.stderr and "  help: " in done.stderr, (command, done)
 
 # The PTX is for sm_80 whatever the target: older devices get a warning.
 for target, warned in (("t4", True), ("sm_70", True), ("a100", False), ("sm_90", False)):

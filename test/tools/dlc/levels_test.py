@@ -59,13 +59,26 @@ def dumps():
     assert names == [*expected, "7-plan.json"], names
     for level in ("graph", "regions", "tile", "thread", "llvm", "plan"):
         files = [f for f in sorted(folder.iterdir()) if f.name.split("-")[1].split(".")[0] == level]
-        assert "".join(f.read_text() for f in files) == run("dlc", MODEL, "--emit", level)[0], level
+        between = "// -----\n" if level in ("tile", "thread") else ""
+        assert between.join(f.read_text() for f in files) == run("dlc", MODEL, "--emit", level)[0], level
     entries = re.findall(r"\.entry (\w+)", "".join(f.read_text() for f in sorted(folder.glob("6-*"))))
     assert entries == re.findall(r"\.entry (\w+)", (FOLDER / "d.ptx").read_text())
 
+    # A former dump goes, other files stay.
     short = FOLDER / "short"
+    short.mkdir()
+    kept = {"notes.txt", "3-tiles.mlir", "8-tile.mlir", "1-graph.ll"}
+    for name in (*kept, "3-tile-099-of_another_model.mlir", "7-plan.json"):
+        (short / name).write_text("old")
     run("dlc", MODEL, "--emit=tile", "--dump-dir", short)
-    assert {f.name[0] for f in short.iterdir()} == set("123"), "levels that are not reached have no files"
+    written = {f.name for f in short.iterdir() if f.read_text() != "old"}
+    assert {name[0] for name in written} == set("123"), "levels that are not reached have no files"
+    assert {f.name for f in short.iterdir()} - written == kept, list(short.iterdir())
+    # The model may be part of it. Its weights are names there.
+    run("dlc", short / "1-graph.mlir", "--emit=llvm", "--dump-dir", short)
+    assert len(list(short.glob("5-*"))) == len(kernels) and (short / "1-graph.mlir").exists()
+    err = run("dlc", short / "1-graph.mlir", "-o", FOLDER / "again.ptx", expect=1)[1]
+    assert ": error[E0201]: weight w has no bytes in text" in err, err
     (FOLDER / "file").write_text("in the way")
     blocked = FOLDER / "blocked"
     (blocked / "7-plan.json").mkdir(parents=True)

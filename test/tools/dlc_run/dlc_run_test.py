@@ -100,7 +100,12 @@ class DlcRun(unittest.TestCase):
     def test_options_that_do_not_go_together(self):
         given = ("--inputs", self.folder / "in.npz")
         self.assertIn("--inputs excludes --dim", self.virtual(*given, "--dim=batch=5", expect=1)[1])
-        self.assertIn("excludes", self.virtual("--compare-kernels", self.folder, "--bench", expect=1)[1])
+        for flags in (["--bench"], ["--save", self.folder / "out.npz"], ["--seed=1"], ["--compare", self.folder / "ref.npz"]):
+            self.assertIn("excludes", self.virtual("--compare-kernels", self.folder, *flags, expect=1)[1])
+        for flags in (["--no-such"], ["one too many"], ["--dim=batch"]):
+            errors = self.virtual(*flags, expect=1)[1]
+            self.assertRegex(errors, r"^dlc-run: error: .*\n  help: `dlc-run --help`")
+        self.assertIn("--help", dlc_run(expect=1)[1])
         self.assertIn("--rtol: '-1' is not a tolerance, a number from 0 on", self.virtual("--rtol=-1", expect=1)[1])
         self.assertIn("'nan' is not a tolerance", self.virtual("--atol=nan", expect=1)[1])
         self.assertIn("'0' is not a whole number from 1 on", self.virtual("--bench", "--iterations=0", expect=1)[1])
@@ -139,6 +144,13 @@ class DlcRun(unittest.TestCase):
             self.assertEqual(out, "")
             self.assertIn("No such file or directory\n  help: ", errors)
             self.assertIn("it is a folder", self.virtual(flag, self.folder, expect=1)[1])
+
+    def test_what_cannot_be_printed_is_no_success(self):
+        for flags in (["--device=vcuda"], ["--inspect"], ["--help"], ["--version"]):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([PROGRAM, EXAMPLE, *flags], stdout=full, stderr=subprocess.PIPE, text=True,
+                                      env={**os.environ, "DLC_VCUDA": DRIVER})
+            self.assertEqual((done.returncode, done.stderr), (1, "dlc-run: error: cannot write to standard output\n"), flags)
 
     def test_a_failed_write_leaves_what_was_there(self):
         for flag in ("--save", "--json"):
