@@ -92,11 +92,18 @@ Json buffer(const plan::Buffer &b) {
 Json launch(const plan::Launch &l) {
   Json args = Json::array();
   for (const plan::Arg &arg : l.args) {
-    if (arg.kind == plan::Arg::Kind::Pointer)
+    switch (arg.kind) {
+    case plan::Arg::Kind::Pointer:
       args.push_back({{"kind", "pointer"}, {"buffer", arg.buffer}});
-    else
+      break;
+    case plan::Arg::Kind::Dim:
       args.push_back(
           {{"kind", "dim"}, {"expr", expression(arg.expr)}, {"type", arg.bits == 64 ? "i64" : "i32"}});
+      break;
+    case plan::Arg::Kind::Magic:
+      args.push_back({{"kind", "magic"}, {"divisor", expression(arg.expr)}});
+      break;
+    }
   }
   return {{"kernel", l.kernel},
           {"grid", dims(l.grid)},

@@ -48,10 +48,10 @@ struct Buffer {
 };
 
 struct Arg {
-  enum class Kind { Pointer, Dim };
+  enum class Kind { Pointer, Dim, Magic };
   Kind kind;
   std::string buffer; ///< Pointer
-  dlc::Dim expr;      ///< Dim
+  dlc::Dim expr;      ///< Dim: the value; Magic: the divisor
   int bits = 32;      ///< Dim: i32 or i64
 };
 

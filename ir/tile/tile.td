@@ -90,6 +90,17 @@ def Tile_EvalOp : Tile_Op<"eval", [Pure]> {
   let assemblyFormat = "$expr custom<Bindings>($names, $bound, type($bound)) attr-dict `:` type($result)";
 }
 
+def Tile_DivisorOp : Tile_Op<"divisor"> {
+  let summary = "says that an argument of the kernel holds the magic numbers of a divisor";
+  let description = [{
+    `magic` has a multiplier m in its low and a shift s in its high 32 bits, such that n / d == (mulhi(n, m) + n) >> s for 0 <= n < 2^31, where d is
+    the value of the expression (or anything, where nothing that is divided by it is used). Divisions of 32 bits by the expression, anywhere in
+    the kernel, are made of them (runtime/README.md, "Magic division").
+  }];
+  let arguments = (ins I64:$magic, Graph_DimsAttr:$expr, StrArrayAttr:$names, Variadic<AnyInteger>:$bound);
+  let assemblyFormat = "$magic `of` $expr custom<Bindings>($names, $bound, type($bound)) attr-dict";
+}
+
 def Tile_IndexOp : Tile_Op<"index", [Pure]> {
   let summary = "a tile of integers: the expression at each element";
   let arguments = (ins Graph_DimsAttr:$expr, StrArrayAttr:$names, Variadic<Tile_Bound>:$bound);

@@ -34,6 +34,11 @@ LogicalResult EvalOp::verify() {
   return checkAccess(*this, getExpr().getDims(), getNames(), getBound(), {});
 }
 
+LogicalResult DivisorOp::verify() {
+  if (getExpr().getDims().size() != 1) return emitOpError() << "needs one expression";
+  return checkAccess(*this, getExpr().getDims(), getNames(), getBound(), {});
+}
+
 LogicalResult IndexOp::verify() {
   if (getExpr().getDims().size() != 1) return emitOpError() << "needs one expression";
   if (!getType().getElementType().isInteger()) return emitOpError() << "result elements are no integers";

@@ -54,6 +54,11 @@ private:
     return TypeSwitch<Operation *, LogicalResult>(op)
         .Case([&](tile::ProgramIdOp id) { return programId(id); })
         .Case([&](tile::EvalOp eval) { return evaluate(eval); })
+        .Case([&](tile::DivisorOp divisor) {
+          t->declareDivisor(rename(divisor.getExpr().getDims()[0], divisor.getNames(), divisor.getBound()),
+                            env[divisor.getMagic()][0]);
+          return success();
+        })
         .Case([&](tile::IndexOp index) {
           env[index] = indexTile(
               *t, access({}, index.getExpr(), {}, index.getNames(), index.getBound(), index.getType()),

@@ -83,20 +83,7 @@ Value ThreadBuilder::materialize(const Dim &expr) {
     }
     return value;
   }
-  bool isUnsigned = facts.proveNonNegative(operands[0]) && facts.provePositive(operands[1]);
-  Value lhs = materialize(operands[0]), rhs = materialize(operands[1]);
-  if (isUnsigned && kind != Dim::Kind::CeilDiv) {
-    Operation *op = kind == Dim::Kind::Mod ? arith::RemUIOp::create(b, loc, lhs, rhs).getOperation()
-                                           : arith::DivUIOp::create(b, loc, lhs, rhs).getOperation();
-    if (!operands[1].isConstant()) op->setAttr("tile.positive_divisor", b.getUnitAttr());
-    return op->getResult(0);
-  }
-  if (kind == Dim::Kind::Mod) {
-    Value quotient = arith::FloorDivSIOp::create(b, loc, lhs, rhs);
-    return arith::SubIOp::create(b, loc, lhs, arith::MulIOp::create(b, loc, quotient, rhs));
-  }
-  if (kind == Dim::Kind::FloorDiv) return arith::FloorDivSIOp::create(b, loc, lhs, rhs);
-  return arith::CeilDivSIOp::create(b, loc, lhs, rhs);
+  return divide(kind, operands[0], operands[1]);
 }
 
 Value ThreadBuilder::allHold(ArrayRef<Dim> exprs) {

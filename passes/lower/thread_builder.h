@@ -28,6 +28,8 @@ public:
 
   /// The symbol of a scalar in this kernel, made at first use.
   Dim symbolOf(mlir::Value scalar);
+  /// Says that `magic` (i64) holds the magic numbers of a divisor (tile.divisor).
+  void declareDivisor(const Dim &divisor, mlir::Value magic);
   /// Code for an expression over symbols of this kernel.
   mlir::Value materialize(const Dim &expr);
   /// i1: expr >= 0 for every expression; null when all are known to hold.
@@ -47,6 +49,18 @@ public:
   void barrier();
 
 private:
+  /// A divisor d known at run time only: n / d == (mulhi(n, multiplier) + n) >> shift for 0 <= n < 2^31.
+  struct Divisor {
+    Dim dim;
+    mlir::Value multiplier, shift;
+  };
+
+  std::optional<Divisor> findDivisor(const Dim &dim);
+  mlir::Value divide(Dim::Kind kind, const Dim &lhs, const Dim &rhs);
+  mlir::Value divideByConstant(Dim::Kind kind, mlir::Value lhs, int64_t divisor, bool isNonNegative);
+  mlir::Value floorOf(mlir::Value value, bool isNonNegative,
+                      llvm::function_ref<mlir::Value(mlir::Value)> quotient);
+  mlir::Value highHalf(mlir::Value x, mlir::Value y);
   mlir::Value digitValue(mlir::Value index, int64_t stride, int64_t count);
   mlir::Value addTerms(const Dim &expr);
 
@@ -55,6 +69,7 @@ private:
   llvm::DenseMap<mlir::Value, std::string> names;
   std::map<std::string, mlir::Value> values;
   std::map<std::string, llvm::SmallVector<Dim>> parts; // by layout text
+  llvm::SmallVector<Divisor> divisors;
   int64_t scratchSize = 0;
   unsigned next = 0;
 };

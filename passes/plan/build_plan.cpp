@@ -282,6 +282,9 @@ private:
         case schedule::Param::Kind::Dim:
           l.args.push_back({Arg::Kind::Dim, "", param.expr.substitute(names), int(launch.indexBits)});
           break;
+        case schedule::Param::Kind::Magic:
+          l.args.push_back({Arg::Kind::Magic, "", param.expr.substitute(names)});
+          break;
         }
       }
       result.launches.push_back(std::move(l));

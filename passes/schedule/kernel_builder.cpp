@@ -87,7 +87,64 @@ Dim KernelBuilder::programId(int64_t axis) {
 
 void KernelBuilder::preferRegisters() { function->setAttr("tile.prefers_registers", b.getUnitAttr()); }
 
-void KernelBuilder::finish() { func::ReturnOp::create(b, emitter.location); }
+//===- Divisors ------------------------------------------------------------------===//
+
+// Divisors made of dims alone, in order of appearance.
+static void collectDivisors(const Dim &expr, const std::set<std::string> &dims, SmallVectorImpl<Dim> &found) {
+  for (const DimTerm &term : expr.terms())
+    for (const Dim &factor : term.factors) {
+      if (factor.isSymbol()) continue;
+      std::vector<Dim> operands = factor.operands();
+      if (factor.kind() != Dim::Kind::Min && factor.kind() != Dim::Kind::Max && !operands[1].isConstant()) {
+        std::set<std::string> used = operands[1].symbols();
+        if (llvm::includes(dims, used) && !llvm::is_contained(found, operands[1]))
+          found.push_back(operands[1]);
+      }
+      for (const Dim &operand : operands) collectDivisors(operand, dims, found);
+    }
+}
+
+void KernelBuilder::finish() {
+  func::ReturnOp::create(b, emitter.location);
+  if (launch.indexBits != 32) return;
+  std::set<std::string> dims;
+  for (size_t k = 0; k < region.symbols.size(); ++k) dims.insert("D" + std::to_string(k));
+  SmallVector<Dim> divisors;
+  function.walk([&](Operation *op) {
+    for (NamedAttribute attribute : op->getAttrs())
+      if (auto exprs = dyn_cast<graph::DimsAttr>(attribute.getValue()))
+        for (const Dim &expr : exprs.getDims()) collectDivisors(expr, dims, divisors);
+  });
+  // The kernel is launched where its indices fit.
+  DimFacts facts = region.facts;
+  for (const Dim &room : fitsIn32Bits(region, 0)) facts.assume(room);
+  for (const Dim &divisor : divisors) addDivisor(divisor, facts);
+}
+
+void KernelBuilder::addDivisor(const Dim &divisor, const DimFacts &facts) {
+  if (!facts.proveNonNegative(divisor)) return;
+  // Magic numbers are those of 1 to 2^31 - 1. An extent of zero has no elements that a division by it would
+  // place; one that is larger belongs to a value with another extent of zero.
+  Dim value = facts.provePositive(divisor) ? divisor : max(Dim(1), divisor);
+  if (!facts.proveLessEqual(value, Dim(INT32_MAX))) value = min(value, Dim(INT32_MAX));
+  unsigned at = function.getNumArguments(), firstDim = at;
+  for (const Param &param : launch.params) firstDim -= param.kind >= Param::Kind::Dim;
+  Location location = function.getLoc();
+  (void)function.insertArgument(at, b.getI64Type(), {}, location);
+  launch.params.push_back({Param::Kind::Magic, 0, value});
+  SmallVector<StringRef> names;
+  SmallVector<Value> bound;
+  std::set<std::string> used = divisor.symbols();
+  for (size_t k = 0; k < region.symbols.size(); ++k)
+    if (auto symbol = used.find("D" + std::to_string(k)); symbol != used.end()) {
+      names.push_back(*symbol);
+      bound.push_back(function.getArgument(firstDim + k));
+    }
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&function.getBody().front());
+  tile::DivisorOp::create(b, location, function.getArgument(at),
+                          graph::DimsAttr::get(b.getContext(), {divisor}), b.getStrArrayAttr(names), bound);
+}
 
 SmallVector<Dim> fitsIn32Bits(const CanonicalRegion &region, int64_t tileElements) {
   SmallVector<Dim> conditions;

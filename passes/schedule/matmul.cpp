@@ -103,11 +103,20 @@ private:
     batchAt = oneBatch ? Dim(0) : scalar(floorDiv(id, inBatch), p.batch);
     Dim at = oneBatch ? id : scalar(mod(id, inBatch), inBatch);
     Dim first = scalar(floorDiv(at, group) * rowsOfGroup, tilesM), within = scalar(mod(at, group), group);
-    // The last group may have fewer rows.
-    Dim rows = emitter.newSymbol(emitter.evaluate(max(Dim(1), min(Dim(rowsOfGroup), tilesM - first))));
-    emitter.facts.declare(rows.symbolName(), {1, rowsOfGroup});
-    tileM = scalar(first + mod(within, rows), tilesM);
-    tileN = scalar(floorDiv(within, rows), tilesN);
+    // The last group may have fewer rows, the same number for all CTAs.
+    Dim isFull = tilesM - rowsOfGroup - first, lastRows = mod(tilesM - 1, Dim(rowsOfGroup)) + 1;
+    Value column = emitter.evaluate(floorDiv(within, Dim(rowsOfGroup)));
+    Dim rows = Dim(rowsOfGroup);
+    if (!emitter.facts.isMultipleOf(tilesM, Dim(rowsOfGroup))) {
+      Value holds = arith::CmpIOp::create(b, emitter.location, arith::CmpIPredicate::sge,
+                                          emitter.evaluate(isFull), emitter.evaluate(Dim(0)));
+      Value inLast = emitter.evaluate(floorDiv(within, lastRows));
+      column = arith::SelectOp::create(b, emitter.location, holds, column, inLast);
+      rows = min(rows, tilesM - first);
+    }
+    tileN = emitter.newSymbol(column);
+    emitter.facts.declareIndex(tileN.symbolName(), tilesN);
+    tileM = scalar(first + within - tileN * rows, tilesM);
   }
 
   Dim scalar(const Dim &expr, const Dim &extent) {

@@ -37,10 +37,10 @@ CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string,
                              std::optional<int64_t> split = std::nullopt);
 
 struct Param {
-  enum class Kind { Operand, Result, Workspace, Dim };
+  enum class Kind { Operand, Result, Workspace, Dim, Magic };
   Kind kind;
   unsigned index = 0; ///< of the operand, result or workspace
-  Dim expr;           ///< Dim: the value, passed as the kernel's index type
+  Dim expr;           ///< Dim: the value, passed as the kernel's index type; Magic: the divisor
 };
 
 struct Launch {
@@ -109,7 +109,8 @@ public:
   mlir::Value workspace(unsigned index) const { return workspaces.lookup(index); }
   /// Asks the assembler to spill nothing for the sake of one more CTA on an SM.
   void preferRegisters();
-  /// Ends the function.
+  /// Ends the function. Divisions by what the region's dims alone decide get parameters with magic numbers,
+  /// where indices have 32 bits.
   void finish();
 
   mlir::OpBuilder b;
@@ -117,6 +118,8 @@ public:
   Launch launch;
 
 private:
+  void addDivisor(const Dim &divisor, const DimFacts &facts);
+
   const CanonicalRegion &region;
   mlir::func::FuncOp function;
   llvm::SmallVector<Memory> results;

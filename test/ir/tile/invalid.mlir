@@ -11,6 +11,22 @@ func.func @other_shape(%x: tensor<64xf32, #tile.layout<"128", "reg [4:(1)] lane 
 
 // -----
 
+func.func @divisors(%n: i32, %magic: i64) {
+  // expected-error @+1 {{'tile.divisor' op needs one expression}}
+  tile.divisor %magic of <N, N> bind [N = %n : i32]
+  return
+}
+
+// -----
+
+func.func @unbound_divisor(%n: i32, %magic: i64) {
+  // expected-error @+1 {{'tile.divisor' op symbol 'M' is not bound}}
+  tile.divisor %magic of <"M * 2"> bind [N = %n : i32]
+  return
+}
+
+// -----
+
 #row = #tile.layout<"128", "reg [4:(1)] lane [32:(4)] warp []">
 func.func @unbound(%p: !llvm.ptr<1>) {
   // expected-error @+1 {{'tile.load' op symbol 'N' is not bound}}

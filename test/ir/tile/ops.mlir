@@ -14,6 +14,8 @@ func.func @scalars(%n: i32, %wide: i64) {
   %id = tile.program_id 0 : i32
   // CHECK: tile.eval <"id + N floordiv 4 - 2"> bind [N = %{{.*}} : i64, id = %[[ID]] : i32] : i32
   %e = tile.eval <"N floordiv 4 + id - 2"> bind [N = %wide : i64, id = %id : i32] : i32
+  // CHECK: tile.divisor %arg1 of <"N * 12"> bind [N = %arg0 : i32]
+  tile.divisor %wide of <"12 * N"> bind [N = %n : i32]
   // CHECK: tile.eval <7> bind [] : i64
   %c = tile.eval <7> bind [] : i64
   return

@@ -105,19 +105,20 @@ func.func @main(%x: tensor<?x256xbf16, #graph.dims<M, 256>>, %w: tensor<256x512x
 }
 
 //--- wide.mlir
-// Long rows of tiles go in groups of eight rows: along m within a group, then along n. The last group may be smaller, but never
-// empty, so that nothing guards the divisions by its rows.
+// Long rows of tiles go in groups of eight rows: along m within a group, then along n. The last group may have fewer: how many
+// is the same for every CTA, so its division is by magic numbers, and chosen where the group is the last.
 // WIDE-LABEL: func.func @k0_matmul(
+// WIDE-SAME:    %[[M:[a-z0-9]*]]: i32 {{[^%]*}}, %[[MAGIC:[a-z0-9]*]]: i64)
+// WIDE:         tile.divisor %[[MAGIC]] of <"((D0 + {{[0-9]+}}) floordiv {{[0-9]+}} + 7) mod 8 + 1"> bind [D0 = %[[M]] : i32]
 // WIDE:         %[[ID:.*]] = tile.program_id 0
 // WIDE:         %[[FIRST:.*]] = tile.eval <"{{.*}} * 8"> bind [x0 = %[[ID]] : i32]
 // WIDE:         %[[AT:.*]] = tile.eval <"x0 mod {{[0-9]+}}"> bind [x0 = %[[ID]] : i32]
-// WIDE:         %[[ROWS:.*]] = tile.eval <"max(min({{.*}}, 8), 1)"> bind [{{.*}}%[[FIRST]] : i32]
-// WIDE:         tile.eval <"{{.*}} mod {{.*}}"> bind [{{.*}}%[[ROWS]] : i32]
-// WIDE:         tile.eval <"{{.*}} floordiv {{.*}}"> bind [{{.*}}%[[ROWS]] : i32]
+// WIDE:         %[[FULL:.*]] = tile.eval <"x2 floordiv 8"> bind [x2 = %[[AT]] : i32]
+// WIDE:         %[[LAST:.*]] = tile.eval <"x2 floordiv (((D0
+// WIDE:         arith.select %{{.*}}, %[[FULL]], %[[LAST]]
 // GUARDS-LABEL: func.func @k0_matmul(
-// GUARDS:         %[[ROWS:.*]] = arith.maxsi
-// GUARDS:         arith.remui %{{.*}}, %[[ROWS]] : i32
-// GUARDS:         arith.divui %{{.*}}, %[[ROWS]] : i32
+// GUARDS-NOT:     {{positive_divisor|arith.floordivsi}}
+// GUARDS:         return
 graph.symbol "M" min 2048 max 4096 multiple 1 origins ["x dim 0"]
 func.func @main(%x: tensor<?x64xf16, #graph.dims<M, 64>>, %w: tensor<64x32768xf16>) -> tensor<?x32768xf16, #graph.dims<M, 32768>> {
   %d = graph.dot %x, %w batch [] x [] contract [1] x [0] : tensor<?x64xf16, #graph.dims<M, 64>>, tensor<64x32768xf16> -> tensor<?x32768xf16, #graph.dims<M, 32768>>
