@@ -183,7 +183,7 @@ struct DeviceLimits {
   uint32_t maxThreadsPerSm = 2048;
 };
 
-/// Full is accepted and checks what Fast does.
+/// Full: every race that happens-before can tell (exec/full), on one host thread.
 enum class Checks { Off, Fast, Full };
 
 /// In which order warps of a CTA and CTAs of a grid run. Ahead: warp `seed` of each CTA (counted around) runs
@@ -243,6 +243,10 @@ struct Finding {
   std::string otherSourceFile;
   uint32_t otherSourceLine = 0;
   std::string other; ///< in words: which thread, warp or CTA
+  /// Full checks know which thread: `otherIsThread`.
+  bool otherIsThread = false;
+  Dim3 otherCta = {0, 0, 0};
+  Dim3 otherThread = {0, 0, 0};
 };
 
 enum class InstructionClass {

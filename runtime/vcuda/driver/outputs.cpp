@@ -26,6 +26,7 @@ Json toJson(const Finding &f, uint64_t launch) {
                   {"source_file", f.otherSourceFile},
                   {"source_line", f.otherSourceLine},
                   {"text", f.other}};
+  if (f.otherIsThread) j["other"].update({{"cta", place(f.otherCta)}, {"thread", place(f.otherThread)}});
   return j;
 }
 
@@ -172,7 +173,10 @@ std::string Outputs::summary() {
            std::to_string(f.thread.y) + "," + std::to_string(f.thread.z) + "): " + f.message;
     if (f.count > 1) out += " [" + std::to_string(f.count) + " times]";
     out += "\n";
-    if (f.otherPtxLine) out += "    with PTX line " + std::to_string(f.otherPtxLine) + ": " + f.other + "\n";
+    if (!f.otherPtxLine) continue;
+    out += "    with PTX line " + std::to_string(f.otherPtxLine);
+    if (f.otherSourceLine) out += " (" + f.otherSourceFile + ":" + std::to_string(f.otherSourceLine) + ")";
+    out += ": " + f.other + "\n";
   }
   if (findings.size() > shown) out += "  ... " + std::to_string(findings.size() - shown) + " more\n";
   if (notShown) out += "  " + std::to_string(notShown) + " more were counted only\n";

@@ -54,7 +54,8 @@ Mask checkCopy(WarpRun &w, const Inst &inst, Mask mask, const AsyncCopy &copy) {
   return good;
 }
 
-void finish(WarpRun &w, PendingCopy &p, Mask lanes) {
+/// `time`: of the warp, when its writes are there.
+void finish(WarpRun &w, PendingCopy &p, Mask lanes, uint32_t time) {
   CtaRun &cta = *w.run;
   for (Mask m = lanes & p.mask; m; m &= m - 1) {
     unsigned l = unsigned(__builtin_ctz(m));
@@ -65,8 +66,21 @@ void finish(WarpRun &w, PendingCopy &p, Mask lanes) {
     if (!cta.checks) continue;
     std::memset(cta.sharedState + p.copy.shared[l], ByteReady, p.bytes);
     if (cta.shadow) recordSharedWrite(w, *p.inst, l, p.copy.shared[l], p.bytes, false);
+    if (!cta.full) continue;
+    checkCopySource(w, p, l);
+    recordCopied(w, *p.inst, l, p.copy.shared[l], p.bytes, time);
   }
   p.mask &= ~lanes;
+}
+
+/// With full checks: the destination is free from what others do, and from other copies.
+void startCopy(WarpRun &w, const Inst &inst, unsigned lane, uint32_t at) {
+  const uint8_t *state = w.cta->sharedState + at;
+  if (std::find(state, state + inst.width, SharedPending) != state + inst.width)
+    addFinding(w, inst, "async-pending", lane,
+               "copies to shared byte " + std::to_string(at) +
+                   ", which another cp.async that has not been waited for will write");
+  touchShared(w, inst, lane, at, inst.width, Access::Write);
 }
 
 void forgetFinished(WarpRun &w) {
@@ -96,6 +110,7 @@ void exec::issueCopies(Warp &warp, const Inst &inst, Mask mask, const AsyncCopy 
     for (Mask m = good; m; m &= m - 1) {
       unsigned l = unsigned(__builtin_ctz(m));
       if (cta.shadow) recordSharedWrite(w, inst, l, copy.shared[l], inst.width, false);
+      if (cta.full) startCopy(w, inst, l, copy.shared[l]);
       std::memset(cta.shared + copy.shared[l], 0xff, inst.width);
       std::memset(cta.sharedState + copy.shared[l], SharedPending, inst.width);
     }
@@ -113,10 +128,13 @@ void exec::issueCopies(Warp &warp, const Inst &inst, Mask mask, const AsyncCopy 
     p.number = w.copiesIssued;
     p.inst = &inst;
     p.copy = copy;
+    p.time = w.known.time;
+    if (cta.full) p.parties = w.known.parties;
     w.copies.push_back(p);
     good &= ~p.mask;
   }
   ++w.copiesIssued;
+  w.known.tick();
 }
 
 void exec::commitCopies(Warp &warp, Mask mask) {
@@ -132,7 +150,7 @@ void exec::waitForCopies(Warp &warp, const Inst &, Mask mask, uint32_t allowed, 
       // Group g is among the latest `allowed` committed ones, or not yet committed, or it must be complete.
       if (all || (p.group < w.commits[l] && w.commits[l] - p.group > allowed)) lanes |= 1u << l;
     }
-    finish(w, p, lanes);
+    finish(w, p, lanes, w.known.time);
   }
   forgetFinished(w);
 }
@@ -140,7 +158,7 @@ void exec::waitForCopies(Warp &warp, const Inst &, Mask mask, uint32_t allowed, 
 void exec::finishCopiesBefore(Warp &warp, Mask lanes, uint64_t before) {
   WarpRun &w = full(warp);
   for (PendingCopy &p : w.copies) {
-    if (p.number < before) finish(w, p, lanes);
+    if (p.number < before) finish(w, p, lanes, p.time);
   }
   forgetFinished(w);
 }

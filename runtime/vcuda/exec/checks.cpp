@@ -62,7 +62,7 @@ void checkOther(Warp &w, const Inst &inst, unsigned lane, uint32_t granule, cons
 
 void exec::startShadow(CtaRun &cta) {
   cta.shadow = nullptr;
-  if (!cta.checks || cta.sharedBytes == 0 || cta.warpCount < 2) return;
+  if (!cta.checks || cta.launch->full || cta.sharedBytes == 0 || cta.warpCount < 2) return;
   if (!cta.shadowStorage) cta.shadowStorage = std::make_shared<SharedShadow>();
   SharedShadow &s = *cta.shadowStorage;
   uint32_t shift = uint32_t(__builtin_ctz(std::min(cta.launch->code->smallestSharedAccess, 4u)));
@@ -84,7 +84,8 @@ void exec::startShadow(CtaRun &cta) {
   cta.shadow = &s;
 }
 
-void exec::barrierArrive(WarpRun &w, BarrierState &b) {
+void exec::barrierArrive(WarpRun &w, Mask lanes, BarrierState &b) {
+  if (w.cta->full) return joinBarrier(w, lanes, b.known);
   SharedShadow *s = w.cta->shadow;
   if (!s) return;
   if (b.clock.size() != s->warps) b.clock.assign(s->warps, 0);
@@ -93,7 +94,8 @@ void exec::barrierArrive(WarpRun &w, BarrierState &b) {
   ++mine[w.index];
 }
 
-void exec::barrierLeave(WarpRun &w, const BarrierState &b) {
+void exec::barrierLeave(WarpRun &w, Mask lanes, const BarrierState &b) {
+  if (w.cta->full) return leaveBarrier(w, lanes, b.known);
   SharedShadow *s = w.cta->shadow;
   if (!s || b.clock.size() != s->warps) return;
   uint32_t *mine = &s->clocks[size_t(w.index) * s->warps];
@@ -219,8 +221,9 @@ void recordStrong(WarpRun &w, const Inst &inst, unsigned lane, uint32_t offset, 
 
 } // namespace
 
-void exec::fenceShared(Warp &warp) {
+void exec::fenceMemory(Warp &warp, const Inst &inst, Mask mask) {
   WarpRun &w = full(warp);
+  if (w.cta->full) return fenceLanes(w, mask, !(inst.mods & ModCtaScope));
   SharedShadow &s = *w.cta->shadow;
   if (!w.seen.empty()) learnClock(w, w.seen);
   w.seen.clear();
@@ -279,6 +282,13 @@ Mask exec::checkShared(Warp &w, const Inst &inst, Mask mask, const uint32_t *off
                                ", which a cp.async has not been waited for to write"
                          : "reads " + std::to_string(bytes) + " bytes at shared byte " + std::to_string(at) +
                                " that were never written");
+    }
+    if (cta.full) {
+      if (access == Access::Write && std::find(state, state + bytes, SharedPending) != state + bytes)
+        addFinding(w, inst, "async-pending", l,
+                   "writes shared byte " + std::to_string(at) +
+                       ", which a cp.async that has not been waited for will write");
+      touchShared(full(w), inst, l, at, bytes, access);
     }
     if (access != Access::Read) std::memset(state, ByteReady, bytes);
     if (!cta.shadow) continue;
@@ -381,7 +391,11 @@ Mask exec::checkGlobal(Warp &w, const Inst &inst, Mask mask, const uint64_t *add
                      std::to_string(addresses[l] - a.base) + " of allocation " + std::to_string(a.id) +
                      " that were never written");
     }
-    checkWriters(cta, w, inst, l, offset, bytes, access, newData ? newData + l * 16 : nullptr);
+    const uint8_t *data = newData ? newData + l * 16 : nullptr;
+    if (!cta.full)
+      checkWriters(cta, w, inst, l, offset, bytes, access, data);
+    else if (inst.space != Space::Constant)
+      touchGlobal(full(w), inst, l, offset, bytes, access, data);
   }
   return good;
 }

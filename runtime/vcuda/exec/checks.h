@@ -22,8 +22,8 @@ namespace dlc::vcuda::exec {
 
 void startShadow(CtaRun &cta);
 /// A warp's clock enters the barrier's; after the barrier everybody knows what all arrivers knew.
-void barrierArrive(WarpRun &warp, BarrierState &barrier);
-void barrierLeave(WarpRun &warp, const BarrierState &barrier);
+void barrierArrive(WarpRun &warp, Mask lanes, BarrierState &barrier);
+void barrierLeave(WarpRun &warp, Mask lanes, const BarrierState &barrier);
 
 /// Race checks of one lane's bytes in shared memory, and recording of the access.
 void recordSharedRead(Warp &warp, const Inst &inst, unsigned lane, uint32_t offset, uint32_t bytes);

@@ -119,6 +119,7 @@ void CtaRun::start(Launch &newLaunch, Worker &newWorker, uint64_t newNumber) {
   }
   for (uint32_t i = 0; i < warpCount; ++i) startWarp(*this, *warps[i], i);
   startShadow(*this);
+  startFull(*this);
 }
 
 uint32_t CtaRun::liveThreads() const {
@@ -237,7 +238,7 @@ void exec::arriveAtBarrier(Warp &warp, const Inst &inst, Mask mask) {
   b.inUse = true;
   b.expected = count;
   b.arrivedThreads += count && mask == w.live ? 32 : uint32_t(__builtin_popcount(mask));
-  barrierArrive(w, b);
+  barrierArrive(w, mask, b);
   if (inst.kind == Kind::BarRed) {
     Mask p = *reinterpret_cast<const Mask *>(w.r + inst.c);
     if (inst.mods >> 20 & 1) p = ~p;
@@ -264,11 +265,11 @@ void CtaRun::releaseBarrier(uint32_t id) {
   BarrierState &b = barriers[id];
   for (uint32_t i = 0; i < warpCount; ++i) {
     WarpRun &w = *warps[i];
-    bool waited = false;
+    Mask waited = 0;
     for (Split &s : w.splits) {
       if (s.state != Split::AtBarrier || s.barrier != id) continue;
       s.state = Split::Runnable;
-      waited = true;
+      waited |= s.mask;
       if (!s.reduction) continue;
       const Inst &inst = *s.reduction;
       uint32_t mode = inst.mods >> ModKindShift & 7;
@@ -280,7 +281,7 @@ void CtaRun::releaseBarrier(uint32_t id) {
         p = (p & ~s.mask) | ((mode == 3 ? b.all : b.any) ? s.mask : 0);
       }
     }
-    if (waited) barrierLeave(w, b);
+    if (waited) barrierLeave(w, waited, b);
   }
   b.inUse = false;
 }

@@ -138,19 +138,21 @@ void Worker::run() {
 
 namespace {
 
-/// One finding per instruction and check: the first by CTA and thread, with the sum of the counts; in the
-/// order of the code.
+/// Of two records of a finding the first by CTA and thread, with the sum of the counts.
+void keepFirst(std::map<FindingKey, FindingRecord> &all, const FindingKey &key, const FindingRecord &record) {
+  auto [found, inserted] = all.try_emplace(key, record);
+  if (inserted) return;
+  uint64_t count = found->second.count + record.count;
+  if (std::pair(record.cta, record.thread) < std::pair(found->second.cta, found->second.thread))
+    found->second = record;
+  found->second.count = count;
+}
+
+/// One finding per instruction and check, in the order of the code.
 void mergeFindings(std::vector<std::unique_ptr<Worker>> &workers, uint32_t limit, LaunchResult &result) {
   std::map<FindingKey, FindingRecord> all;
   for (auto &worker : workers) {
-    for (auto &[key, record] : worker->findings) {
-      auto [found, inserted] = all.try_emplace(key, record);
-      if (inserted) continue;
-      uint64_t count = found->second.count + record.count;
-      if (std::pair(record.cta, record.thread) < std::pair(found->second.cta, found->second.thread))
-        found->second = record;
-      found->second.count = count;
-    }
+    for (auto &[key, record] : worker->findings) keepFirst(all, key, record);
   }
   for (auto &[key, record] : all) {
     if (result.findings.size() >= limit) {
@@ -166,6 +168,7 @@ void runWorkers(Launch &launch, LaunchResult &result) {
   uint64_t threads =
       launch.options.threads ? launch.options.threads : std::max(1u, std::thread::hardware_concurrency());
   threads = std::min<uint64_t>({threads, launch.ctaCount, 256});
+  if (launch.full) threads = 1;
   std::vector<std::unique_ptr<Worker>> workers;
   for (uint64_t t = 0; t < threads; ++t) {
     workers.push_back(std::make_unique<Worker>());
@@ -177,6 +180,8 @@ void runWorkers(Launch &launch, LaunchResult &result) {
   workers[0]->run();
   for (std::thread &t : others) t.join();
   result = std::move(launch.result);
+  for (const auto &[address, guesses] : launch.guesses)
+    for (const Guess &guess : guesses) keepFirst(workers[0]->findings, guess.key, guess.record);
   mergeFindings(workers, launch.options.maxFindings, result);
   mergeCounters(launch, workers, result.counters);
   std::map<uint64_t, std::string> printed;
@@ -231,6 +236,10 @@ LaunchResult dlc::vcuda::launch(const ModuleInstance &instance, const LaunchConf
   launch.parameters.assign(kernel->parameterBytes + 16, 0);
   if (kernel->parameterBytes)
     std::memcpy(launch.parameters.data(), config.parameters, kernel->parameterBytes);
+  if (options.checks == Checks::Full) {
+    launch.full = std::make_unique<FullLaunch>();
+    launch.full->global.reset(uint32_t(__builtin_ctz(launch.code->smallestGlobalAccess)), false);
+  }
   LaunchResult result;
   runWorkers(launch, result);
   return result;

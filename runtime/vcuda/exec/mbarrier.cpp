@@ -58,8 +58,12 @@ struct Place {
   MbarrierClocks &clocks() const { return w.run->mbarriers[at]; }
 };
 
-void arrive(const Place &a, Object &o, uint32_t count, bool mayComplete) {
-  barrierArrive(a.w, a.clocks().filling);
+/// `handed`: what an arrival that was asked for earlier hands on, with full checks.
+void arrive(const Place &a, Object &o, uint32_t count, bool mayComplete, const Clock *handed = nullptr) {
+  if (handed)
+    a.clocks().filling.known.join(*handed);
+  else
+    barrierArrive(a.w, 1u << a.lane, a.clocks().filling);
   if (count > o.pending || (!mayComplete && count == o.pending))
     a.report("mbarrier-count", count > o.pending ? "more arrivals than the phase of the barrier waits for"
                                                  : "an arrival with .noComplete ends the phase");
@@ -90,7 +94,7 @@ bool finishCopies(const Place &a) {
       for (Mask m = arrival.lanes; m; m &= m - 1) {
         Place other = {w, *arrival.inst, unsigned(__builtin_ctz(m)), a.at};
         Object o = other.load();
-        if (o.valid) arrive(other, o, 1, true);
+        if (o.valid) arrive(other, o, 1, true, cta.full ? &arrival.clock : nullptr);
       }
       any = true;
     }
@@ -106,7 +110,10 @@ bool isOver(const Place &a, bool parity, uint64_t wanted) {
 bool test(const Place &a, bool parity, uint64_t wanted) {
   bool over = isOver(a, parity, wanted);
   if (!over && finishCopies(a)) over = isOver(a, parity, wanted);
-  if (over) barrierLeave(a.w, a.clocks().completed);
+  if (over && a.w.cta->full)
+    acquireLanes(a.w, 1u << a.lane, a.clocks().completed.known);
+  else if (over)
+    barrierLeave(a.w, 1u << a.lane, a.clocks().completed);
   return over;
 }
 
@@ -157,12 +164,14 @@ void exec::mbarrier(Warp &warp, const Inst &inst, Mask mask) {
         a.report("mbarrier-count", "a barrier needs a count from 1 to 2^20 - 1");
       a.clocks() = MbarrierClocks();
       if (w.cta->shadow) recordSharedWrite(w, inst, lane, a.at, 8, false);
+      if (w.cta->full) touchShared(w, inst, lane, a.at, 8, Access::Write);
       a.store(encode({uint32_t(count), uint32_t(count), 0, true}));
       continue;
     }
     if (found && !o.valid) a.report("mbarrier-init", "this is no barrier: not initialised, or made invalid");
     bool usable = found && o.valid;
     // The initialisation must be known here: that is what a race with it would show.
+    if (usable && w.cta->full) touchShared(w, inst, lane, a.at, 8, waits ? Access::Read : Access::Write);
     if (usable && w.cta->shadow) {
       if (op == MbarrierOp::Invalidate)
         recordSharedWrite(w, inst, lane, a.at, 8, false);
@@ -191,7 +200,8 @@ void exec::mbarrier(Warp &warp, const Inst &inst, Mask mask) {
         o.pending = std::min(o.pending + 1, countLimit);
         a.store(encode(o));
       }
-      w.asyncArrivals.push_back({a.at, 1u << lane, w.copiesIssued, &inst});
+      w.asyncArrivals.push_back({a.at, 1u << lane, w.copiesIssued, &inst, {}});
+      if (w.cta->full) w.asyncArrivals.back().clock = publishLane(w, lane);
       break;
     }
     default: { // an unusable barrier keeps nobody waiting: it is reported

@@ -68,7 +68,7 @@ struct Code {
   /// With coverage asked for: the text of every form, and which one each instruction has (0 = none).
   std::vector<std::string> forms;
   std::vector<uint32_t> formOf;
-  uint32_t smallestSharedAccess = 16;
+  uint32_t smallestSharedAccess = 16, smallestGlobalAccess = 16;
   bool usesReservedShared = false; ///< %reserved_smem_offset_1 is read
 };
 

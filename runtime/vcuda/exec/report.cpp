@@ -40,17 +40,12 @@ Dim3 exec::threadOf(const Warp &warp, unsigned lane) {
   return {warp.tid[0][lane], warp.tid[1][lane], warp.tid[2][lane]};
 }
 
-void exec::addFinding(Warp &warp, const Inst &inst, const char *check, unsigned lane, std::string message,
-                      const Inst *other, std::string otherText) {
-  CtaRun &cta = *static_cast<WarpRun &>(warp).run;
+static Finding makeFinding(const Warp &warp, const Inst &inst, const char *check, unsigned lane,
+                           std::string message, const Inst *other, std::string otherText,
+                           const OtherThread *otherThread) {
+  const CtaRun &cta = *static_cast<const WarpRun &>(warp).run;
   const Launch &launch = *cta.launch;
-  FindingRecord &record = cta.worker->findings[{uint32_t(&inst - launch.instructions), check}];
-  uint32_t thread = warp.index * 32 + lane;
-  ++record.count;
-  if (record.count > 1 && std::pair(record.cta, record.thread) <= std::pair(cta.number, thread)) return;
-  record.cta = cta.number;
-  record.thread = thread;
-  Finding &f = record.finding = Finding();
+  Finding f;
   f.check = check;
   f.kernel = launch.kernel->name;
   f.ptxLine = inst.line;
@@ -59,9 +54,37 @@ void exec::addFinding(Warp &warp, const Inst &inst, const char *check, unsigned 
   f.thread = threadOf(warp, lane);
   f.message = std::move(message);
   f.other = std::move(otherText);
-  if (!other) return;
+  if (otherThread) {
+    f.otherIsThread = true;
+    f.otherCta = otherThread->cta;
+    f.otherThread = otherThread->thread;
+  }
+  if (!other) return f;
   f.otherPtxLine = other->line;
   setSource(*launch.code, *other, f.otherSourceFile, f.otherSourceLine);
+  return f;
+}
+
+FindingRecord exec::findingRecord(const Warp &warp, const Inst &inst, const char *check, unsigned lane,
+                                  std::string message, const Inst *other, std::string otherText,
+                                  const OtherThread *otherThread) {
+  const CtaRun &cta = *static_cast<const WarpRun &>(warp).run;
+  return {cta.number, warp.index * 32 + lane, 1,
+          makeFinding(warp, inst, check, lane, std::move(message), other, std::move(otherText), otherThread)};
+}
+
+void exec::addFinding(Warp &warp, const Inst &inst, const char *check, unsigned lane, std::string message,
+                      const Inst *other, std::string otherText, const OtherThread *otherThread) {
+  CtaRun &cta = *static_cast<WarpRun &>(warp).run;
+  const Launch &launch = *cta.launch;
+  FindingRecord &record = cta.worker->findings[{uint32_t(&inst - launch.instructions), check}];
+  uint32_t thread = warp.index * 32 + lane;
+  ++record.count;
+  if (record.count > 1 && std::pair(record.cta, record.thread) <= std::pair(cta.number, thread)) return;
+  record.cta = cta.number;
+  record.thread = thread;
+  record.finding =
+      makeFinding(warp, inst, check, lane, std::move(message), other, std::move(otherText), otherThread);
 }
 
 void exec::reportLanes(Warp &warp, const Inst &inst, const char *check, Mask lanes, const char *message) {

@@ -12,6 +12,7 @@
 #ifndef DLC_RUNTIME_VCUDA_EXEC_RUN_H
 #define DLC_RUNTIME_VCUDA_EXEC_RUN_H
 
+#include "runtime/vcuda/exec/full/full.h"
 #include "runtime/vcuda/exec/levels.h"
 #include "runtime/vcuda/exec/program.h"
 #include "runtime/vcuda/exec/services.h"
@@ -50,6 +51,9 @@ struct PendingCopy {
   uint64_t number = 0; ///< of the warp's copies
   const Inst *inst = nullptr;
   AsyncCopy copy;
+  // With full checks: when it was issued, and what its lanes knew then.
+  uint32_t time = 0;
+  std::vector<Party> parties;
 };
 
 /// cp.async.mbarrier.arrive of some lanes, whose copies are in flight.
@@ -58,6 +62,7 @@ struct AsyncArrival {
   Mask lanes = 0;
   uint64_t copiesBefore = 0; ///< of the warp
   const Inst *inst = nullptr;
+  Clock clock; ///< with full checks: what it hands on
 };
 
 struct CtaRun;
@@ -78,6 +83,7 @@ struct WarpRun : Warp {
   std::vector<uint32_t> fenced, seen;
   uint32_t lastSpins = 0, stuckSlices = 0;
   uint64_t blocksGranted = 0; ///< sum of the budgets so far
+  FullWarp known;
   bool isDone() const { return live == 0; }
   bool isRunnable() const;
 };
@@ -89,6 +95,7 @@ struct BarrierState {
   uint32_t popc = 0;
   bool all = true, any = false;
   std::vector<uint32_t> clock; ///< join of the arrivers' vector clocks
+  Clock known;                 ///< the same of the full checks
 };
 
 /// What the clocks of an mbarrier's arrivals come to, in its phase and in the one before.
@@ -111,6 +118,7 @@ struct CtaRun : Cta {
   std::map<uint32_t, MbarrierClocks> mbarriers; ///< by shared offset
   uint64_t random = 0;
   std::shared_ptr<SharedShadow> shadowStorage; ///< kept from CTA to CTA
+  std::shared_ptr<FullCta> fullStorage;        ///< the same
   std::string printed;
 
   void start(Launch &launch, Worker &worker, uint64_t number);
@@ -132,6 +140,15 @@ struct FindingRecord {
   Finding finding;
 };
 using FindingKey = std::pair<uint32_t, std::string>; ///< instruction, check
+
+/// A plain read that races with an atomic: right when its thread goes on to compare-and-swap the value.
+struct Guess {
+  uint64_t warp = 0;
+  Mask lanes = 0;
+  FindingKey key;
+  FindingRecord record;
+};
+using Guesses = std::unordered_map<uint64_t, std::vector<Guess>>; ///< by address, as guessKey makes it
 
 struct Worker {
   Launch *launch = nullptr;
@@ -174,6 +191,8 @@ struct Launch {
   std::mutex mutex; ///< of the result
   LaunchResult result;
   uint64_t stopCta = ~uint64_t(0);
+  std::unique_ptr<FullLaunch> full;
+  Guesses guesses;
 
   uint64_t ctaAt(uint64_t position) const;
   void stop(uint64_t cta, LaunchResult::Status status, std::string message);
@@ -193,9 +212,18 @@ uint64_t nextRandom(uint64_t &state);
 /// vprintf and __assertfail (builtins.cpp).
 void callBuiltin(Warp &warp, const Inst &inst, const CallSite &site, Mask mask);
 
+struct OtherThread {
+  Dim3 cta, thread;
+};
+
 /// Adds a finding of the running instruction; the first by CTA and thread is described.
 void addFinding(Warp &warp, const Inst &inst, const char *check, unsigned lane, std::string message,
-                const Inst *other = nullptr, std::string otherText = {});
+                const Inst *other = nullptr, std::string otherText = {},
+                const OtherThread *otherThread = nullptr);
+/// The same, for later.
+FindingRecord findingRecord(const Warp &warp, const Inst &inst, const char *check, unsigned lane,
+                            std::string message, const Inst *other, std::string otherText,
+                            const OtherThread *otherThread);
 
 } // namespace dlc::vcuda::exec
 

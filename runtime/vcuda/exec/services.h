@@ -63,8 +63,13 @@ Mask checkShared(Warp &warp, const Inst &inst, Mask mask, const uint32_t *offset
                  Access access);
 Mask checkLocal(Warp &warp, const Inst &inst, Mask mask, const uint64_t *offsets, uint32_t bytes,
                 Access access);
-/// A fence orders what the warp did to shared memory before it with what it does behind it.
-void fenceShared(Warp &warp);
+/// A fence orders what lanes did to memory before it with what they do behind it.
+void fenceMemory(Warp &warp, const Inst &inst, Mask mask);
+/// With full checks: bar.warp.sync of these lanes; what a lane's atomic read and wrote, after it.
+void syncLanes(Warp &warp, Mask lanes);
+/// Lanes exchange values: what one of them acquired the others may act upon.
+void shareAcquired(Warp &warp, Mask lanes);
+void orderAtomic(Warp &warp, const Inst &inst, unsigned lane, Space space, uint64_t at, bool wrote);
 void reportLanes(Warp &warp, const Inst &inst, const char *check, Mask lanes, const char *message);
 void reportAddress(Warp &warp, const Inst &inst, const char *check, unsigned lane, uint64_t address,
                    uint32_t bytes, const char *what);

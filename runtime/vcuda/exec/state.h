@@ -163,6 +163,7 @@ enum Mod : uint32_t {
   ModReturns = 1 << 15, ///< atom: has a destination
   ModAcquire = 1 << 21, ///< of memory instructions, where they say so themselves
   ModRelease = 1 << 22,
+  ModCtaScope = 1 << 23,  ///< of memory instructions: no thread outside the CTA is meant
   ModOnlyMoved = 1 << 16, ///< ld of a byte that only goes to other places: may be padding of a structure
   ModKindShift = 16,
 };
@@ -259,6 +260,8 @@ struct Warp {
 
 /// Shared-memory race detection: see checks.h.
 struct SharedShadow;
+/// The full checks: see full/full.h.
+struct FullCta;
 
 struct Cta {
   // Memory windows.
@@ -279,6 +282,7 @@ struct Cta {
   bool hasSynchronised =
       false; ///< an atomic or acquiring load was executed: other CTAs' writes may be visible
   SharedShadow *shadow = nullptr;
+  FullCta *full = nullptr; ///< with full checks, which make shadow and globalWriters superfluous
   // Special registers.
   uint32_t ctaid[3] = {0, 0, 0}, nctaid[3] = {1, 1, 1}, ntid[3] = {1, 1, 1};
   uint32_t smid = 0, nsmid = 1;

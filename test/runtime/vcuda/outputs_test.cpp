@@ -129,6 +129,20 @@ TEST_F(OutputsTest, RacesNameBothParties) {
   EXPECT_EQ(race["other"]["source_line"], sourceLine("word[threadIdx.x] = threadIdx.x"));
 }
 
+TEST_F(OutputsTest, FullChecksNameBothThreads) {
+  ASSERT_EQ(setOption("checks", "full"), 1);
+  EXPECT_EQ(launch(function("sharedRace"), 1, 64, 0, nullptr, alloc(256)), 0);
+  EXPECT_EQ(cu.cuCtxSynchronize(), 0);
+  EXPECT_EQ(setOption("checks", "fast"), 1);
+  Json race;
+  for (const Json &f : read("vcudaFindings"))
+    if (f["check"] == "shared-race") race = f;
+  ASSERT_TRUE(race.contains("other"));
+  EXPECT_EQ(race["other"]["cta"], Json({0, 0, 0}));
+  EXPECT_NE(race["other"]["thread"], race["thread"]);
+  EXPECT_NE(race["other"]["text"].get<std::string>().find("thread"), std::string::npos);
+}
+
 TEST_F(OutputsTest, FindingsFileHoldsALineEach) {
   Address x = alloc(128), y = alloc(128);
   EXPECT_EQ(launch(function("readUninitialised"), 1, 32, 0, nullptr, x, y), 0);

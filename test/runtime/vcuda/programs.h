@@ -1,7 +1,8 @@
 //===- programs.h - CUDA programs compiled by nvcc ---------------------------===//
 //
-// Each program of programs/ runs as nvcc wrote it with and without optimisation, under several schedules,
-// with checks on: its results are those of a plain computation here, and nothing is found.
+// Each program of programs/ runs as nvcc wrote it with and without optimisation, under all schedules, with
+// full checks (and some with fast ones): its results are those of a plain computation here, and nothing is
+// found.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_TEST_RUNTIME_VCUDA_PROGRAMS_H
@@ -16,11 +17,15 @@ namespace dlc::vcuda::test {
 struct Variant {
   const char *optimisation;
   Schedule schedule;
+  Checks checks = Checks::Full;
 };
 
 class Program : public testing::TestWithParam<Variant> {
 protected:
-  void SetUp() override { device.options.schedule = GetParam().schedule; }
+  void SetUp() override {
+    device.options.schedule = GetParam().schedule;
+    device.options.checks = GetParam().checks;
+  }
   ModuleInstance load(const std::string &name) {
     return device.load(readProgram(name + "." + GetParam().optimisation + ".ptx"));
   }
@@ -47,16 +52,20 @@ protected:
 
 inline std::string variantName(const testing::TestParamInfo<Variant> &info) {
   static const char *const schedules[] = {"Forward", "Reverse", "Random", "Ahead"};
-  return std::string(info.param.optimisation) + schedules[info.param.schedule.kind] +
+  return std::string(info.param.optimisation) + (info.param.checks == Checks::Full ? "Full" : "Fast") +
+         schedules[info.param.schedule.kind] +
          (info.param.schedule.seed ? std::to_string(info.param.schedule.seed) : "");
 }
 
 #define DLC_PROGRAM_VARIANTS(Suite)                                                                          \
   INSTANTIATE_TEST_SUITE_P(                                                                                  \
       All, Suite,                                                                                            \
-      testing::Values(Variant{"o3", {Schedule::Forward, 0}}, Variant{"o3", {Schedule::Reverse, 0}},          \
+      testing::Values(Variant{"o3", {Schedule::Forward, 0}, Checks::Fast},                                   \
+                      Variant{"o3", {Schedule::Reverse, 0}, Checks::Fast},                                   \
+                      Variant{"o3", {Schedule::Forward, 0}}, Variant{"o3", {Schedule::Reverse, 0}},          \
                       Variant{"o3", {Schedule::Random, 1}}, Variant{"o3", {Schedule::Random, 2}},            \
                       Variant{"o3", {Schedule::Ahead, 0}}, Variant{"o3", {Schedule::Ahead, 1}},              \
+                      Variant{"o0", {Schedule::Random, 2}, Checks::Fast},                                    \
                       Variant{"o0", {Schedule::Forward, 0}}, Variant{"o0", {Schedule::Reverse, 0}},          \
                       Variant{"o0", {Schedule::Random, 1}}, Variant{"o0", {Schedule::Ahead, 1}}),            \
       variantName)

@@ -18,7 +18,10 @@ struct TritonVariant {
 
 class Triton : public testing::TestWithParam<TritonVariant> {
 protected:
-  void SetUp() override { device.options.schedule = GetParam().schedule; }
+  void SetUp() override {
+    device.options.schedule = GetParam().schedule;
+    device.options.checks = Checks::Full;
+  }
   /// Four warps per CTA; behind the arguments stand two addresses of scratch memory that is not needed.
   void run(const std::string &name, Dim3 grid, Arguments arguments) {
     std::string text = readProgram("triton/" + name + "." + GetParam().architecture + ".ptx");

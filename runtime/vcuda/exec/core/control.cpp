@@ -52,7 +52,8 @@ void nanosleep(Warp &w, const Inst &i) {
 void nothing(Warp &, const Inst &) {}
 /// Execution is sequentially consistent; a fence only orders what the checks look at.
 void fence(Warp &w, const Inst &i) {
-  if (w.cta->shadow && lanesOf(w, i)) fenceShared(w);
+  if (!w.cta->shadow && !w.cta->full) return;
+  if (Mask m = lanesOf(w, i)) fenceMemory(w, i, m);
 }
 
 } // namespace

@@ -226,7 +226,7 @@ template <unsigned E, unsigned Bytes> void loadGlobalSized(Warp &w, const Inst &
   bool contiguous = isContiguous(m, at, Bytes);
   bool ok = areInside(m, at, c.globalBase, c.globalSize, Bytes);
   if (c.checks)
-    ok = ok && areReady<Bytes>(m, at, c.globalBase, c.globalState, contiguous) &&
+    ok = ok && !c.full && areReady<Bytes>(m, at, c.globalBase, c.globalState, contiguous) &&
          !touchedByOthers<Bytes>(w, m, at, c.globalBase);
   Mask good = ok ? m : checkGlobal(w, i, m, at, Bytes, Access::Read, nullptr);
   if (c.counting) countAccess(w, i, good, at, Bytes, Space::Global, Access::Read);
@@ -274,6 +274,7 @@ template <unsigned E, unsigned Bytes> void storeGlobalSized(Warp &w, const Inst 
   Mask good = m;
   if (c.checks) {
     // Written bytes need only be allocated: bit 0 of each state.
+    ok = ok && !c.full;
     if (ok) {
       u64 lacking = 0;
       for (Mask n = m; n; n &= n - 1) {
@@ -540,6 +541,9 @@ template <class T> void atomLanes(Warp &w, const Inst &i, Space space, Mask m, c
     for (Mask n = m; n; n &= n - 1) {
       unsigned l = unsigned(__builtin_ctz(n));
       u64 old = (good >> l & 1) ? atomicOn<T>(base + at[l] + k * sizeof(T), i, b[l], cc[l]) : 0;
+      if (c.full && k == 0 && (good >> l & 1))
+        orderAtomic(w, i, l, space, at[l],
+                    AtomOp(i.mods >> ModKindShift & 15) != AtomOp::Cas || T(old) == b[l]);
       if (d) d[l] = T(old);
     }
   }

@@ -38,6 +38,7 @@ void shfl(Warp &w, const Inst &i) {
   const u32 *pool = w.cta->operands + i.aux;
   Mask members = membersOf(w, i, m, pool[0]);
   if (!gatherMembers(w, i, members)) return;
+  if (w.cta->full) shareAcquired(w, m);
   u32 a[32], result[32];
   memcpy(a, slot<u32>(w, i.a), sizeof a);
   const u32 *b = slot<u32>(w, i.b), *c = slot<u32>(w, i.c);
@@ -81,6 +82,7 @@ void vote(Warp &w, const Inst &i) {
   Mask all = lanesOf(w, i);
   if (!all) return;
   if (!gatherMembers(w, i, membersOf(w, i, all, i.b))) return;
+  if (w.cta->full) eachGroup(w, all, i.b, [&](Mask m) { shareAcquired(w, m); });
   Mask predicates = predicate(w, i.a);
   if (i.mods >> 20 & 1) predicates = ~predicates;
   eachGroup(w, all, i.b, [&](Mask m) {
@@ -181,7 +183,8 @@ void elect(Warp &w, const Inst &i) {
 
 void warpSync(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
-  if (m) gatherMembers(w, i, membersOf(w, i, m, i.a));
+  if (!m || !gatherMembers(w, i, membersOf(w, i, m, i.a)) || !w.cta->full) return;
+  eachGroup(w, m, i.a, [&](Mask group) { syncLanes(w, group); });
 }
 
 //===----------------------------------------------------------------------===//

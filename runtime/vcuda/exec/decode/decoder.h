@@ -139,7 +139,9 @@ private:
   bool takeSpace(Space &space, std::initializer_list<Space> allowed);
   /// Cache operators (`operators`) and hints change speed, never results.
   void takeCacheHints(std::initializer_list<std::string_view> operators = {});
-  bool takeScope();
+  /// ModCtaScope when the scope that is named is no more than the CTA (there are no larger clusters), else 0.
+  std::optional<uint32_t> takeScope();
+  void noteAccess(Space space, uint32_t bytes);
   // Opcodes (warp.cpp).
   bool branch();
   bool indirectBranch();

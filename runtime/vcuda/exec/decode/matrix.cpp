@@ -112,7 +112,7 @@ bool Decoder::wmmaAccess() {
   if (!address(operand(store ? 0 : 1), space)) return false;
   last().width = uint8_t(shape - wmmaShapes);
   uint32_t bytes = std::max(1u, small ? 4u : elementBits(type) / 8);
-  if (space != Space::Global) code.smallestSharedAccess = std::min(code.smallestSharedAccess, bytes);
+  noteAccess(space, bytes);
   Type reg = type == Type::F64 ? Type::F64 : Type::B32;
   if (!vectorOperand(operand(store ? 1 : 0), reg, wmmaRegisters(*shape, part, type),
                      store ? Role::Use : Role::Def))

@@ -12,7 +12,7 @@ using namespace dlc::vcuda::exec;
 bool Decoder::sharedBarrier(const Operand &o) {
   Space space;
   takeSpace(space, {Space::Shared});
-  code.smallestSharedAccess = std::min(code.smallestSharedAccess, 8u);
+  noteAccess(Space::Shared, 8);
   return address(o, space);
 }
 

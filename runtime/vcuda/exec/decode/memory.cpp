@@ -28,11 +28,20 @@ void Decoder::takeCacheHints(std::initializer_list<std::string_view> operators) 
   while (takePrefixed("L1::") || takePrefixed("L2::")) {}
 }
 
-bool Decoder::takeScope() {
-  for (std::string_view scope : {"cta", "cluster", "gpu", "sys"}) {
-    if (take(scope)) return true;
-  }
-  return false;
+std::optional<uint32_t> Decoder::takeScope() {
+  for (std::string_view narrow : {"cta", "cluster"})
+    if (take(narrow)) return uint32_t(ModCtaScope);
+  for (std::string_view wide : {"gpu", "sys"})
+    if (take(wide)) return 0u;
+  return std::nullopt;
+}
+
+/// The checks keep records for pieces of memory that no access covers in part.
+void Decoder::noteAccess(Space space, uint32_t bytes) {
+  if (space == Space::Shared || space == Space::Generic)
+    code.smallestSharedAccess = std::min(code.smallestSharedAccess, bytes);
+  if (space == Space::Global || space == Space::Generic)
+    code.smallestGlobalAccess = std::min(code.smallestGlobalAccess, bytes);
 }
 
 /// Binds field A and Inst::imm. Parameters of device functions and of calls live in the frame, in local
@@ -106,6 +115,7 @@ bool atomTypes(AtomOp op, Type type, unsigned count, Space space) {
 
 bool Decoder::load() {
   bool strong = false, acquire = false, nc = true;
+  uint32_t scope = 0;
   Space space;
   if (statement->opcode == "ldu") {
     takeSpace(space, {Space::Global});
@@ -113,7 +123,7 @@ bool Decoder::load() {
     for (std::string_view word : {"volatile", "mmio", "relaxed"}) strong = take(word) || strong;
     if (take("acquire")) strong = acquire = true;
     take("weak");
-    takeScope();
+    scope = takeScope().value_or(0);
     takeSpace(space, {Space::Global, Space::Shared, Space::Local, Space::Constant, Space::Param});
     nc = take("nc");
     takeCacheHints({"ca", "cg", "cs", "lu", "cv"});
@@ -123,7 +133,7 @@ bool Decoder::load() {
   if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
   Inst &inst = emit(Kind::Ld, type);
-  inst.mods = (strong ? ModVolatile : 0) | (acquire ? ModAcquire : 0) | (nc ? ModNonCoherent : 0);
+  inst.mods = (strong ? ModVolatile : 0) | (acquire ? ModAcquire : 0) | (nc ? ModNonCoherent : 0) | scope;
   if (!address(operand(1), space)) return false;
   if (!vectorOperand(operand(0), type, count, Role::Def)) return false;
   const Operand &first = operand(0).kind == Operand::Vector ? operand(0).elements[0] : operand(0);
@@ -137,10 +147,7 @@ bool Decoder::load() {
     }
   }
   last().width = uint8_t(width);
-  if (space == Space::Shared)
-    code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type) * count);
-  if (space == Space::Generic)
-    code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type) * count);
+  noteAccess(space, typeBytes(type) * count);
   return true;
 }
 
@@ -148,7 +155,7 @@ bool Decoder::store() {
   bool release = take("release"), strong = release;
   for (std::string_view word : {"volatile", "mmio", "relaxed"}) strong = take(word) || strong;
   take("weak");
-  takeScope();
+  uint32_t scope = takeScope().value_or(0);
   Space space;
   takeSpace(space, {Space::Global, Space::Shared, Space::Local, Space::Param});
   if (std::find(modifiers.begin(), modifiers.end(), "const") != modifiers.end())
@@ -158,7 +165,7 @@ bool Decoder::store() {
   Type type = takeType();
   if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
-  emit(Kind::St, type).mods = (strong ? ModVolatile : 0) | (release ? ModRelease : 0);
+  emit(Kind::St, type).mods = (strong ? ModVolatile : 0) | (release ? ModRelease : 0) | scope;
   if (!address(operand(0), space)) return false;
   if (space == Space::Param) return fail("kernel parameters cannot be stored to");
   if (!vectorOperand(operand(1), type, count, Role::Use)) return false;
@@ -176,8 +183,7 @@ bool Decoder::store() {
     ok = check(operand(1));
   }
   last().width = uint8_t(width);
-  if (space == Space::Shared || space == Space::Generic)
-    code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type) * count);
+  noteAccess(space, typeBytes(type) * count);
   return ok || failOperands();
 }
 
@@ -193,7 +199,7 @@ bool Decoder::atom() {
   if (take("release")) order = ModRelease;
   if (take("acq_rel")) order = ModAcquire | ModRelease;
   take("relaxed");
-  takeScope();
+  order |= takeScope().value_or(0);
   Space space;
   takeSpace(space, {Space::Global, Space::Shared});
   takeCacheHints();
@@ -213,8 +219,7 @@ bool Decoder::atom() {
   inst.mods = uint32_t(*op) << ModKindShift | order | (returns ? ModReturns : 0);
   inst.width = uint8_t(typeBytes(type));
   if (!address(operand(shift), space)) return false;
-  if (space != Space::Global)
-    code.smallestSharedAccess = std::min(code.smallestSharedAccess, typeBytes(type));
+  noteAccess(space, typeBytes(type));
   if (count > 1) // the pool: destinations, then sources
     return (!returns || vectorOperand(operand(0), type, count, Role::Def)) &&
            vectorOperand(operand(shift + 1), type, count, Role::Use);
@@ -268,7 +273,7 @@ bool Decoder::stmatrix() {
   if (count == 0 || takeType() != Type::B16 || operandCount() != 2) return failOperands();
   Inst &inst = emit(Kind::StMatrix, Type::B32);
   inst.mods = ModAligned | (trans ? 1u << ModKindShift : 0);
-  code.smallestSharedAccess = std::min(code.smallestSharedAccess, trans ? 2u : 4u);
+  noteAccess(Space::Shared, trans ? 2u : 4u);
   return address(operand(0), space) && vectorOperand(operand(1), Type::B32, count, Role::Use);
 }
 
@@ -311,7 +316,7 @@ bool Decoder::cpAsync() {
   last().width = uint8_t(bytes);
   poolRaw(uint32_t(uint64_t(offset)));
   poolRaw(uint32_t(uint64_t(offset) >> 32));
-  code.smallestSharedAccess = std::min(code.smallestSharedAccess, uint32_t(bytes));
+  noteAccess(Space::Shared, uint32_t(bytes)); // its reads of global memory may cover cells in part
   if (operandCount() == 3) return true;
   const Operand &size = operand(3);
   bool predicate = size.kind == Operand::Reg && function->registers[size.reg].type == Type::Pred;
@@ -343,12 +348,16 @@ bool Decoder::prefetch() {
 
 /// fence.sem.scope and its older name membar.level.
 bool Decoder::fence() {
+  uint32_t scope = 0;
   if (statement->opcode == "membar") {
-    if (!take("cta") && !take("gl") && !take("sys")) return failOperands();
+    scope = take("cta") ? ModCtaScope : 0;
+    if (!scope && !take("gl") && !take("sys")) return failOperands();
   } else {
     if (!take("sc") && !take("acq_rel") && !take("acquire") && !take("release")) return failOperands();
-    if (!takeScope()) return failOperands();
+    std::optional<uint32_t> named = takeScope();
+    if (!named) return failOperands();
+    scope = *named;
   }
-  emit(Kind::Fence, Type::None);
+  emit(Kind::Fence, Type::None).mods = scope;
   return operandCount() == 0 || failOperands();
 }
