@@ -40,6 +40,19 @@ if(DLC_SANITIZE)
   add_link_options(-fsanitize=${DLC_SANITIZE})
 endif()
 
+# Builds with AddressSanitizer can fuzz, with clang.
+set(DLC_FUZZ OFF)
+if(DLC_SANITIZE MATCHES address AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  set(DLC_FUZZ ON)
+endif()
+
+# dlc_fuzzed(TARGET source...): in builds that can fuzz, these sources of the target tell a fuzzer which edges ran.
+function(dlc_fuzzed target)
+  if(DLC_FUZZ)
+    set_source_files_properties(${ARGN} TARGET_DIRECTORY ${target} PROPERTIES COMPILE_OPTIONS -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
+
 # dlc_library(NAME SOURCES file... [DEPS library...] [PRIVATE_DEPS library...])
 # A static library of one folder. Its DEPS are the only folders it may include from.
 function(dlc_library name)

@@ -2,9 +2,12 @@
 import argparse
 import sys
 
+import bench
 import build
 import demo
+import fuzz
 import lint
+import mutate
 import pack
 import setup
 import testing
@@ -32,6 +35,25 @@ def arguments():
     n.add_argument("files", nargs="*", help="default: those that differ from the main branch")
     n.add_argument("--all", action="store_true", help="every file")
     jobs.add_parser("pack", help="a tarball that runs on another Linux machine with a GPU, without LLVM")
+    z = jobs.add_parser("fuzz", help="fuzz the virtual GPU's PTX parser")
+    z.add_argument("--minutes", type=float, default=2)
+    z.add_argument("--minimise", action="store_true", help="then write the corpus anew, with what was found")
+    v = jobs.add_parser("bench", help="measure: bench vcuda says how fast the virtual GPU is")
+    v.add_argument("what", choices=bench.SCRIPTS)
+    v.add_argument("arguments", nargs=argparse.REMAINDER, help="for its script; --help lists them")
+    m = jobs.add_parser("mutate", help="how many wrong kernels do the virtual GPU's checks and the outputs tell from the right one?")
+    m.add_argument("what", nargs="?", default="", metavar="JOBS.json|KERNEL.ptx", help="default: the jobs of test/runtime/vcuda/mutation")
+    m.add_argument("names", nargs="*", metavar="JOB", help="only these")
+    m.add_argument("--kernel", help="of a PTX file; then as dlc-vcuda takes them:")
+    m.add_argument("--grid", default="1")
+    m.add_argument("--block", default="1")
+    m.add_argument("--shared", type=int, default=0)
+    m.add_argument("--arg", action="append", default=[])
+    m.add_argument("--rtol", type=float, default=1e-5)
+    m.add_argument("--atol", type=float, default=1e-6)
+    m.add_argument("--limit", type=int, default=0, help="at most so many mutants of a kernel")
+    m.add_argument("--json", help="write every mutant and what became of it to a file")
+    m.add_argument("--built", action="store_true", help="the programs are built: set up and build nothing")
     return p.parse_args()
 
 
@@ -52,6 +74,12 @@ def main():
         return lint.lint(args.files, args.all)
     elif args.job == "pack":
         return pack.pack()
+    elif args.job == "fuzz":
+        return fuzz.fuzz(args.minutes, args.minimise)
+    elif args.job == "bench":
+        return bench.bench(args.what, args.arguments)
+    elif args.job == "mutate":
+        return mutate.mutate(args)
     return 0
 
 
