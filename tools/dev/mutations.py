@@ -117,7 +117,8 @@ def changes(line, constants):
         yield "bound", f"{match[1]} -> {LESS[match[1]]}", replaced(line, match, 1, LESS[match[1]]), None if guard else probe
     if match := WRAP.search(line):
         kept, predicate = match[3] or match[4], match[5]
-        probe = f"@{'' if match[3] else '!'}{predicate} trap; {line}"
+        probe = (f"{{ .reg .pred %met; setp.ne.and.{match[1].replace('b', 'u')} %met, {kept}, 0, {'' if match[3] else '!'}{predicate}; "
+                 f"@%met trap; }} {line}")
         yield "stage", "does not start again", f"{line[:match.start()]}mov.{match[1]} {match[2]}, {kept};{line[match.end():]}", \
             None if guard else probe
     if (match := REMAINDER.search(line)) and int(match[1]) > 1:

@@ -13,6 +13,8 @@ namespace {
 
 constexpr uint64_t page = 4096;
 constexpr uint64_t redZoneBytes = 256;
+/// Bounds of the red zone behind an allocation. It costs addresses, not memory.
+constexpr uint64_t leastBehind = 16 << 10, mostBehind = 1 << 20;
 /// From this size on byte states are mapped from a shared pattern instead of being written.
 constexpr uint64_t patternBytes = 64ull << 20;
 /// Where a window lies if it can: device addresses are then the same in every run.
@@ -81,12 +83,12 @@ DeviceMemory::~DeviceMemory() {
 //===----------------------------------------------------------------------===//
 
 std::optional<DeviceMemory::Range> DeviceMemory::takeRange(uint64_t count, uint64_t alignment,
-                                                           uint64_t redZone) {
+                                                           uint64_t redZone, uint64_t behind) {
   // Cuts a range out of a gap, no earlier than `begin`.
   auto take = [&](std::map<uint64_t, uint64_t>::iterator gap, uint64_t begin) -> std::optional<Range> {
     auto [gapBegin, gapEnd] = *gap;
     uint64_t first = roundUp(begin + redZone, std::max(alignment, redZone));
-    uint64_t last = first + roundUp(count, redZone) + redZone;
+    uint64_t last = first + roundUp(count, redZone) + behind;
     if (first < begin || last < first || last > gapEnd) return std::nullopt;
     gaps.erase(gap);
     if (gapBegin < begin) gaps.emplace(gapBegin, begin);
@@ -215,7 +217,10 @@ std::optional<Allocation> DeviceMemory::allocate(const AllocationRequest &reques
   if (cost > limit - counter) return std::nullopt;
 
   uint64_t redZone = shared ? page : redZoneBytes;
-  auto range = takeRange(request.bytes, std::max(request.alignment, redZone), redZone);
+  uint64_t alignment = std::max(request.alignment, redZone);
+  uint64_t behind = roundUp(std::clamp(request.bytes, leastBehind, mostBehind), redZone);
+  auto range = takeRange(request.bytes, alignment, redZone, behind);
+  if (!range) range = takeRange(request.bytes, alignment, redZone, redZone);
   if (!range) return std::nullopt;
   Allocation allocation;
   static_cast<AllocationRequest &>(allocation) = request;

@@ -2,7 +2,8 @@
 //
 // One window of addresses per device, much larger than the device's memory, from which allocations are cut
 // next-fit: a freed range comes back only after the rest of the window was used, so a stale pointer is found
-// out for as long as possible. Around each allocation lies a red zone of at least 256 bytes.
+// out for as long as possible. Around each allocation lies a red zone of at least 256 bytes; behind it as many
+// as it has, within bounds, while the window has room: an index that is far too large still finds nothing.
 //
 // The window itself is reserved without access: the host faults when it follows a device pointer. Only memory
 // that host and device share (pinned, managed) is mapped there too, so that one pointer serves both, as with
@@ -94,7 +95,7 @@ private:
   struct Range {
     uint64_t begin, first, end; ///< with red zones; `first` is the allocation's address
   };
-  std::optional<Range> takeRange(uint64_t count, uint64_t alignment, uint64_t redZone);
+  std::optional<Range> takeRange(uint64_t count, uint64_t alignment, uint64_t redZone, uint64_t behind);
   void giveRange(uint64_t begin, uint64_t end);
   void freeLocked(std::map<uint64_t, Allocation>::iterator it);
   const Allocation *lookupLocked(uint64_t address, uint64_t count) const;

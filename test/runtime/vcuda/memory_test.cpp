@@ -28,6 +28,9 @@ TEST(DeviceMemory, AllocationsAreAlignedDisjointAndSurroundedByRedZones) {
     EXPECT_EQ(a->base % 256, 0u);
     EXPECT_GE(a->base, previousEnd + 256);
     previousEnd = a->base + bytes;
+    // An index that is twice too large, or off by a few rows, finds nothing either.
+    for (uint64_t past : {uint64_t(0), uint64_t(5000), bytes - 1})
+      EXPECT_EQ(stateAt(m, previousEnd + past), ByteUnmapped);
     EXPECT_EQ(stateAt(m, a->base - 1), ByteUnmapped);
     EXPECT_EQ(stateAt(m, a->base), ByteUninitialised);
     EXPECT_EQ(stateAt(m, a->base + bytes - 1), ByteUninitialised);

@@ -54,8 +54,10 @@ class Changes(unittest.TestCase):
         for line, probe in {
             "@%p1 bra $L1;": "@%p1 trap; @%p1 bra $L1;", "@!%p1 st.global.u32 [%rd1], %r1;": "@%p1 trap; @!%p1 st.global.u32 [%rd1], %r1;",
             "setp.lt.s32 %p1, %r1, 7;": "{ .reg .pred %met; setp.eq.s32 %met,  %r1,  7; @%met trap; } setp.lt.s32 %p1, %r1, 7;",
-            "selp.b32 %r1, 0, %r2, %p1;": "@%p1 trap; selp.b32 %r1, 0, %r2, %p1;",
-            "selp.b32 %r1, %r2, 0, %p1;": "@!%p1 trap; selp.b32 %r1, %r2, 0, %p1;", "bar.sync 0;": None,
+            "selp.b32 %r1, 0, %r2, %p1;":
+                "{ .reg .pred %met; setp.ne.and.u32 %met, %r2, 0, %p1; @%met trap; } selp.b32 %r1, 0, %r2, %p1;",
+            "selp.b32 %r1, %r2, 0, %p1;":
+                "{ .reg .pred %met; setp.ne.and.u32 %met, %r2, 0, !%p1; @%met trap; } selp.b32 %r1, %r2, 0, %p1;", "bar.sync 0;": None,
         }.items():
             self.assertEqual([p for *_, p in changes(line, {})], [probe])
 
