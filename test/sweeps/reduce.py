@@ -1,11 +1,11 @@
-"""Reductions of length 1 to 70,000 over any axes, softmax and layer norm, with pointwise work before and transposes around."""
+"""Reductions of length 1 to 70,000 over any axes, softmax, layer norm and running sums, with pointwise work before and transposes around."""
 import numpy as np
 from case import Case
 
 TYPES = ("f32", "f16")
 LENGTHS = (1, 2, 3, 7, 31, 32, 33, 64, 100, 255, 256, 257, 1000, 1024, 1025, 4097, 10_007, 33_333, 70_000)
 SUMS = ("ReduceSum", "ReduceMean", "ReduceL1")
-OTHERS = ("ReduceMax", "ReduceMin", "Softmax", "LayerNormalization", "ReduceL2")
+OTHERS = ("ReduceMax", "ReduceMin", "Softmax", "LayerNormalization", "ReduceL2", "CumSum")
 ELEMENTS = 300_000
 
 
@@ -26,7 +26,7 @@ def make(rng, large):
     offset = rng.standard_normal(shape[-1]).astype(np.float32)
 
     # Rows whose order changes in front of the reduction or behind it, as in models that run over time first.
-    rank = len(shape) if keep or op in ("Softmax", "LayerNormalization") else len(shape) - len(axes)
+    rank = len(shape) if keep or op in ("Softmax", "LayerNormalization", "CumSum") else len(shape) - len(axes)
     turned = [[int(d) for d in rng.permutation(r)] if rng.random() < 0.3 else None for r in (len(shape), rank)]
 
     def build(graph, take):
@@ -37,7 +37,9 @@ def make(rng, large):
             v = graph.node("Abs", v)
         elif before == "add":
             v = graph.node("Add", v, graph.input(take(offset)))
-        if op == "Softmax":
+        if op == "CumSum":
+            v = graph.node(op, v, graph.constant(np.array(axis)), reverse=keep, exclusive=int(before == "Abs"))
+        elif op == "Softmax":
             v = graph.node(op, v, axis=axis)
         elif op == "LayerNormalization":
             trail = shape[axis:]
@@ -47,7 +49,7 @@ def make(rng, large):
         return v if turned[1] is None else graph.node("Transpose", v, perm=turned[1])
 
     terms = int(np.prod([shape[a] for a in axes]))
-    linear = op in ("ReduceSum", "ReduceMean", "ReduceL1")
+    linear = op in ("ReduceSum", "ReduceMean", "ReduceL1", "CumSum")
     # A norm subtracts the mean, a softmax exponentiates: both lose a few units more than one sum does.
     factor = {"LayerNormalization": 4096.0, "Softmax": 64.0}.get(op, 16.0)
     return Case(f"{op} of {shape} axes {axes} keepdims {keep} {before} turned {turned}", build, terms=terms, linear=linear, factor=factor,

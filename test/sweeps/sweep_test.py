@@ -5,7 +5,10 @@ import unittest
 
 import sweep  # noqa: E402  (first: it knows where the others are)
 import case  # noqa: E402
+import graph_sweep  # noqa: E402
 import numpy as np  # noqa: E402
+import onnx  # noqa: E402
+from oracle import Oracle  # noqa: E402
 
 
 class Sweeps(unittest.TestCase):
@@ -38,6 +41,36 @@ class Sweeps(unittest.TestCase):
     def test_all_splits_come_up(self):
         for family in ("matmul", "reduce"):
             self.assertEqual({sweep.make_group(family, 1, g, 10, False).split for g in range(15)}, set(sweep.SPLITS))
+
+
+class RandomGraphs(unittest.TestCase):
+    def test_onnxruntime_takes_them_at_every_size(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for index in range(40):
+                graph, _ = graph_sweep.make(1, index)
+                path = pathlib.Path(folder) / "model.onnx"
+                onnx.save(graph.net.model(), path)
+                oracle = Oracle(path)
+                for dims in graph_sweep.SIZES:
+                    for name, values in oracle(graph.feeds(dims)).items():
+                        self.assertTrue(np.isfinite(values).all(), (index, dims, name))
+                        self.assertLess(np.abs(values).max(), 300, (index, dims, name))
+
+    def test_same_seed_same_graph(self):
+        one, two = (graph_sweep.make(4, 2) for _ in range(2))
+        self.assertEqual(one[0].net.model().SerializeToString(), two[0].net.model().SerializeToString())
+        self.assertEqual(one[1], two[1])
+
+    def test_every_step_comes_up(self):
+        seen = {node.op_type for index in range(200) for node in graph_sweep.make(1, index)[0].net.nodes}
+        self.assertLessEqual({"Add", "Where", "Transpose", "ReduceMax", "Softmax", "LayerNormalization", "MatMul", "Slice", "Split", "Concat",
+                              "Pad", "Conv", "MaxPool", "Gather", "CumSum", "Reshape", "Unsqueeze", "Expand"}, seen)
+
+    def test_wrong_elements_are_noticed(self):
+        ref = np.arange(6, dtype=np.float32).reshape(2, 3)
+        self.assertEqual(graph_sweep.wrong_outputs({"y": ref.copy()}, {"y": ref}), [])
+        self.assertEqual(len(graph_sweep.wrong_outputs({"y": ref[::-1]}, {"y": ref})), 1)
+        self.assertEqual(len(graph_sweep.wrong_outputs({"y": ref.T}, {"y": ref})), 1)
 
 
 if __name__ == "__main__":

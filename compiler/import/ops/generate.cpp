@@ -163,46 +163,72 @@ void oneHot(Node &n) {
   n.result(n.e.select(hit, on, off), n.type(2));
 }
 
-/// A window as long as the axis that ends at each element.
-Value sumsByWindow(Node &n, Value x, int64_t axis, int64_t size, bool reverse, bool exclusive) {
-  auto flip = [&](Value v) { return n.e.sliceAxis(v, axis, Dim(size - 1), Dim(size), -1); };
-  int64_t rank = n.rank(0);
-  if (reverse) x = flip(x);
-  if (exclusive) { // shift by one
-    llvm::SmallVector<Dim> low(rank, Dim(0)), none(rank, Dim(0));
-    low[axis] = 1;
-    x = graph::pad(n.e.b, n.e.loc, n.e.sliceAxis(x, axis, Dim(0), Dim(size - 1)), n.e.scalar(n.e.type(x), 0),
-                   low, none);
-  }
+// Running sums. Short axes take sums over a window or a mask for each element, which is quadratic. Long ones
+// are cut into blocks: what comes before a block is the running sum of the blocks' sums, and a window as long
+// as a block does the rest: a fixed number of operations for each element of a static axis. Along a symbolic
+// one, whose length may turn out small, blocks are cut once.
+constexpr int64_t sumBlock = 32, longestSum = 512;
+
+Value padded(Node &n, Value x, int64_t axis, const Dim &before, const Dim &after) {
+  llvm::SmallVector<Dim> low(n.e.dims(x).size(), Dim(0)), high = low;
+  low[axis] = before, high[axis] = after;
+  return graph::pad(n.e.b, n.e.loc, x, n.e.scalar(n.e.type(x), 0), low, high);
+}
+
+/// y[i] = the sum of the `size` elements that end with x[i].
+Value sumsByWindow(Node &n, Value x, int64_t axis, int64_t size) {
+  size_t rank = n.e.dims(x).size();
   llvm::SmallVector<int64_t> ones(rank, 1), window(rank, 1);
   llvm::SmallVector<Dim> low(rank, Dim(0)), high(rank, Dim(0));
   window[axis] = size;
   low[axis] = size - 1;
-  x = graph::window(n.e.b, n.e.loc, x, window, ones, ones, low, high, Combiner::Sum);
-  return reverse ? flip(x) : x;
+  return graph::window(n.e.b, n.e.loc, x, window, ones, ones, low, high, Combiner::Sum);
 }
 
 /// Windows have constant sizes. Along a symbolic dim: y[i] = sum over j of (j <= i ? x[j] : 0).
-Value sumsByMask(Node &n, Value x, int64_t axis, bool reverse, bool exclusive) {
+Value sumsByMask(Node &n, Value x, int64_t axis) {
   Dims dims = n.e.dims(x);
   dims.insert(dims.begin() + axis, dims[axis]);
   Value i = n.e.iota(dims, n.e.i64(), axis), j = n.e.iota(dims, n.e.i64(), axis + 1);
-  if (reverse) std::swap(i, j);
-  Value counts = n.e.compare(exclusive ? Compare::Lt : Compare::Le, j, i);
+  Value counts = n.e.compare(Compare::Le, j, i);
   Value repeated = n.e.to(n.e.unsqueeze(x, {axis}), dims);
   return n.e.reduce(n.e.select(counts, repeated, n.e.like(repeated, 0)), {axis + 1}, Combiner::Sum);
+}
+
+Value runningSums(Node &n, Value x, int64_t axis) {
+  Dims dims = n.e.dims(x);
+  const Dim size = dims[axis];
+  const bool isStatic = size.isConstant();
+  if (n.e.symbols.isAtMost(size, Dim(longestSum)))
+    return isStatic ? sumsByWindow(n, x, axis, *size.constantValue()) : sumsByMask(n, x, axis);
+  Dim count = ceilDiv(size, Dim(sumBlock));
+  Dims blocked = dims;
+  blocked[axis] = count;
+  blocked.insert(blocked.begin() + axis + 1, Dim(sumBlock));
+  Value blocks = n.e.reshape(padded(n, x, axis, 0, count * sumBlock - size), blocked);
+  Value sums = n.e.reduce(blocks, {axis + 1}, Combiner::Sum);
+  sums = isStatic ? runningSums(n, sums, axis) : sumsByMask(n, sums, axis);
+  Value before = n.e.sliceAxis(padded(n, sums, axis, 1, 0), axis, Dim(0), count);
+  Value inside = sumsByWindow(n, blocks, axis + 1, sumBlock);
+  dims[axis] = count * sumBlock;
+  Value whole = n.e.reshape(n.e.add(inside, n.e.unsqueeze(before, {axis + 1})), dims);
+  return n.e.sliceAxis(whole, axis, Dim(0), size);
 }
 
 void cumSum(Node &n) {
   std::vector<int64_t> given = n.intsInput(1, "the axis");
   if (given.size() != 1) n.fail(Code::E0305, "the axis must be one number");
   int64_t axis = n.axis(given[0], n.rank(0));
-  auto size = n.dims(0)[axis].constantValue();
-  if (size && *size == 0) return n.result(n.in(0));
+  const Dim size = n.dims(0)[axis];
+  if (size.isConstant(0)) return n.result(n.in(0));
   bool reverse = n.intAttr("reverse", 0), exclusive = n.intAttr("exclusive", 0);
   DataType type = n.type(0);
   Value x = n.e.widen(n.value(0));
-  x = size ? sumsByWindow(n, x, axis, *size, reverse, exclusive) : sumsByMask(n, x, axis, reverse, exclusive);
+  auto flip = [&](Value v) { return n.e.sliceAxis(v, axis, size - 1, size, -1); };
+  if (reverse) x = flip(x);
+  if (exclusive) x = n.e.sliceAxis(padded(n, x, axis, 1, 0), axis, Dim(0), size); // shift by one
+  x = runningSums(n, x, axis);
+  if (reverse) x = flip(x);
   n.result(isFloat(type) ? n.e.toFloat(x, n.elementType(type)) : x, type);
 }
 
