@@ -70,7 +70,7 @@ private:
     scheduled = schedule::scheduleRegions(module, context.options, context.remarks);
     for (auto &kind : scheduled.kinds) units.push_back({*kind, units.size()});
     result.regions = scheduled.regions.size();
-    std::string unused = schedule::unusedSplits(scheduled, context.options);
+    std::string unused = schedule::unusedByHand(scheduled, context.options);
     return unused.empty() || fail(Code::E0506, unused);
   }
 

@@ -1,6 +1,5 @@
 #include "passes/options.h"
 
-#include <charconv>
 #include <optional>
 
 namespace dlc {
@@ -61,31 +60,6 @@ bool CompileOptions::disable(std::string_view list, std::string &error) {
     disabled.emplace(name);
   }
   return true;
-}
-
-bool CompileOptions::split(std::string_view text, std::string &error) {
-  constexpr int64_t most = 1024;
-  size_t equals = text.rfind('=');
-  int64_t count = 0;
-  if (equals != std::string_view::npos) {
-    const char *begin = text.data() + equals + 1, *end = text.data() + text.size();
-    auto [stop, problem] = std::from_chars(begin, end, count);
-    if (problem != std::errc() || stop != end) count = 0;
-  }
-  if (equals == 0 || count < 1 || count > most) {
-    error = "'" + std::string(text) + "' is not REGION=N with N from 1 to " + std::to_string(most);
-    return false;
-  }
-  std::string name(text.substr(0, equals));
-  if (splits.emplace(name, count).second) return true;
-  error = "'" + name + "' is split twice";
-  return false;
-}
-
-std::optional<int64_t> CompileOptions::splitOf(std::string_view region) const {
-  for (std::string_view name : {region, std::string_view("*")})
-    if (auto at = splits.find(name); at != splits.end()) return at->second;
-  return std::nullopt;
 }
 
 } // namespace dlc

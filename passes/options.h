@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ir/target/target.h"
+#include "passes/by_hand.h"
 #include "passes/support/remarks.h"
 
 #include <map>
@@ -35,17 +36,12 @@ struct CompileOptions {
   const TargetRecord *target = nullptr; ///< never null once parsed; a100 when the user names none
   Precision precision = Precision::AsIs;
   std::set<std::string, std::less<>> disabled; ///< names of allSwitches()
-  /// How many CTAs share a row of a reduction or a tile of a product, in place of the schedules' own choice:
-  /// by region, "*" for all others. 1: none is shared.
-  std::map<std::string, int64_t, std::less<>> splits;
+  HandChoices byHand;                          ///< about schedules of single regions
 
   bool isEnabled(std::string_view name) const { return !disabled.count(name); }
   /// Adds the names of a comma-separated list. On an unknown name: false, and a message that lists what there
   /// is.
   bool disable(std::string_view list, std::string &error);
-  /// Adds a split given as REGION=N, once for each region. On anything else: false, and a message.
-  bool split(std::string_view text, std::string &error);
-  std::optional<int64_t> splitOf(std::string_view region) const;
 };
 
 /// What a pass may need beyond the IR. Passes keep a reference; it outlives them.

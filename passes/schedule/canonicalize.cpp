@@ -13,7 +13,7 @@ func::FuncOp CanonicalRegion::function() const {
 }
 
 int64_t CanonicalRegion::mostShared(int64_t fill, int64_t sums) const {
-  return split ? std::max<int64_t>(1, INT32_MAX / (*split * sums)) : fill;
+  return byHand.split ? std::max<int64_t>(1, INT32_MAX / (*byHand.split * sums)) : fill;
 }
 
 namespace {
@@ -37,7 +37,7 @@ public:
 } // namespace
 
 CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string, SymbolRange> &ranges,
-                             std::optional<int64_t> split) {
+                             const ByHand &byHand) {
   MLIRContext *context = region.getContext();
   CanonicalRegion result;
   result.module = ModuleOp::create(UnknownLoc::get(context));
@@ -63,9 +63,9 @@ CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string,
                                         /*replaceTypes=*/true);
   result.symbols = renamer.symbols;
 
-  result.split = split;
+  result.byHand = byHand;
   llvm::raw_string_ostream key(result.key);
-  if (split) key << "split " << *split << "\n";
+  if (std::string decided = byHand.str(); !decided.empty()) key << decided << "\n";
   for (auto [k, symbol] : llvm::enumerate(result.symbols)) {
     auto at = ranges.find(symbol);
     SymbolRange range = at == ranges.end() ? SymbolRange() : at->second;

@@ -349,12 +349,12 @@ GemvSplit shared(const CanonicalRegion &region, const GemvShape &shape, GemvSpli
                  const TargetRecord &target, Scheduled &out) {
   Dim wanted = ceilDiv(Dim(2 * target.sms), max(split.tiles, Dim(1)));
   Dim parts = max(min(wanted, floorDiv(split.blocks, Dim(2))), Dim(1));
-  if (region.split) parts = Dim(*region.split);
+  if (region.byHand.split) parts = Dim(*region.byHand.split);
   split.perPart = region.facts.simplify(ceilDiv(split.blocks, parts));
   split.parts = region.facts.simplify(ceilDiv(split.blocks, max(split.perPart, Dim(1))));
   // As large as few tiles can make them.
   Dim tiles = min(split.tiles, Dim(mostShared(region, shape, target))), sums = tiles * split.parts;
-  if (!region.split) sums = min(sums, Dim(3 * target.sms));
+  if (!region.byHand.split) sums = min(sums, Dim(3 * target.sms));
   split.counters = unsigned(out.workspaces.size());
   out.workspaces.push_back({region.facts.simplify(tiles * 4), /*zeroed=*/true});
   split.sums = unsigned(out.workspaces.size());
@@ -394,7 +394,7 @@ bool scheduleGemv(const CanonicalRegion &region, const TargetRecord &target, con
   GemvShape shape = shapeFor(region, sides, few, orderOf(region, sides, *out.module), target);
   auto add = [&](const GemvSplit &split, const std::string &suffix, int64_t bits, SmallVector<Dim> when) {
     bool isShared = !split.parts.isConstant(1);
-    int64_t most = split.parts.constantValue().value_or(region.split.value_or(2 * target.sms));
+    int64_t most = split.parts.constantValue().value_or(region.byHand.split.value_or(2 * target.sms));
     std::string parts = (split.parts.isConstant() ? "=" : "<=") + std::to_string(most);
     Variant variant;
     variant.parts = most;
@@ -413,8 +413,8 @@ bool scheduleGemv(const CanonicalRegion &region, const TargetRecord &target, con
   GemvSplit whole = divide(region, sides, shape);
   // Where tiles are too few for the device and k is long enough, which may be known only at run time.
   SmallVector<Dim> whenShared = when;
-  bool possible = fits && region.split.value_or(2) > 1;
-  int64_t fewestBlocks = region.split ? 2 : 4;
+  bool possible = fits && region.byHand.split.value_or(2) > 1;
+  int64_t fewestBlocks = region.byHand.split ? 2 : 4;
   for (const Dim &room :
        {Dim(mostShared(region, shape, target)) - whole.tiles, whole.blocks - fewestBlocks}) {
     possible &= region.facts.bounds(room).hi >= 0;

@@ -474,6 +474,7 @@ bool scheduleMatmul(const CanonicalRegion &region, const TargetRecord &target, c
     MatmulKernel kernel(region, *product, tiling, *out.module, name + suffix, bits, memory);
     variant.launches.push_back(kernel.build());
     variant.parts = tiling.parts;
+    variant.tile = tiling.size();
     out.variants.push_back(std::move(variant));
   };
   TileChoice choice = chooseTiling(*product, region, target, /*maySplit=*/!needsFew);

@@ -27,8 +27,8 @@ Scheduled scheduleRegion(const CanonicalRegion &region, const TargetRecord &targ
     scheduleGeneral(region, target, name, out);
     out.take("general");
   }
-  if (region.split)
-    out.decisions.back().terms.push_back({"CTAs to share, by hand", double(*region.split), ""});
+  if (std::string decided = region.byHand.str(); !decided.empty())
+    out.decisions.back().reason += ", by hand " + decided;
   return out;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "ir/target/target.h"
+#include "passes/by_hand.h"
 #include "passes/schedule/emitter.h"
 #include "passes/support/remarks.h"
 
@@ -18,7 +19,7 @@ struct CanonicalRegion {
   std::vector<std::string> symbols;         ///< symbols[k] is the model's name of Dk
   DimFacts facts;                           ///< of D0, D1, ...
   std::string key;                          ///< equal for regions that can share kernels
-  std::optional<int64_t> split;             ///< given by hand: CTAs that share a row or a tile, at most
+  ByHand byHand;                            ///< what the user decided
 
   mlir::func::FuncOp function() const;
   /// How many tiles or groups of rows may have several CTAs each: `fill`, since more fill the device by
@@ -32,9 +33,9 @@ struct SymbolRange {
   int64_t min = 1, max = INT32_MAX, multiple = 1;
 };
 
-/// `split`: the one given by hand. Regions share kernels only where it is the same.
+/// Regions share kernels only where the user decided the same.
 CanonicalRegion canonicalize(graph::RegionOp region, const std::map<std::string, SymbolRange> &symbols,
-                             std::optional<int64_t> split = std::nullopt);
+                             const ByHand &byHand = {});
 
 struct Param {
   enum class Kind { Operand, Result, Workspace, Dim, Magic };
@@ -63,7 +64,8 @@ struct Variant {
   std::string schedule;        ///< readable: family and choices
   llvm::SmallVector<Dim> when; ///< taken where every expression is >= 0
   std::vector<Launch> launches;
-  int64_t parts = 1; ///< CTAs that share a tile or a row, at most
+  int64_t parts = 1;            ///< CTAs that share a tile or a row, at most
+  std::optional<TileSize> tile; ///< of a product on tensor cores
 };
 
 /// What a family said about a region, for remarks.

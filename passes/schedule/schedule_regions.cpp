@@ -45,7 +45,7 @@ ModuleSchedule scheduleRegions(ModuleOp module, const CompileOptions &options, R
   std::map<std::string, RegionKind *> byKey;
   module.walk([&](graph::RegionOp region) {
     CanonicalRegion canonical =
-        canonicalize(region, ranges, options.splitOf(std::string_view(region.getName())));
+        canonicalize(region, ranges, options.byHand.of(std::string_view(region.getName())));
     RegionKind *&kind = byKey[canonical.key];
     if (!kind) {
       std::string name = region.getName().str();
@@ -59,16 +59,21 @@ ModuleSchedule scheduleRegions(ModuleOp module, const CompileOptions &options, R
   return result;
 }
 
-std::string unusedSplits(const ModuleSchedule &schedule, const CompileOptions &options) {
-  for (const auto &[name, count] : options.splits) {
+std::string unusedByHand(const ModuleSchedule &schedule, const CompileOptions &options) {
+  for (const auto &[name, decided] : options.byHand.all()) {
     if (name == "*") continue;
     auto isNamed = [&](RegionSchedule entry) { return entry.region.getName() == name; };
     auto region = llvm::find_if(schedule.regions, isNamed);
     if (region == schedule.regions.end()) return "no region is called '" + name + "'";
+    const std::vector<Variant> &variants = region->scheduled->variants;
     auto isShared = [](const Variant &variant) { return variant.parts > 1; };
-    if (count > 1 && llvm::none_of(region->scheduled->variants, isShared))
-      return "the schedule of '" + name + "' has no work for " + std::to_string(count) +
-             " CTAs to share: " + region->scheduled->variants.front().schedule;
+    auto hasTile = [&](const Variant &variant) { return variant.tile == decided.tile; };
+    if (decided.split.value_or(1) > 1 && llvm::none_of(variants, isShared))
+      return "the schedule of '" + name + "' has no work for " + std::to_string(*decided.split) +
+             " CTAs to share: " + variants.front().schedule;
+    if (decided.tile && llvm::none_of(variants, hasTile))
+      return "no schedule of '" + name + "' has tile=" + decided.tile->str() + ": " +
+             variants.back().schedule;
   }
   return "";
 }
@@ -81,7 +86,7 @@ struct ScheduleRegions : impl::ScheduleRegionsBase<ScheduleRegions> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     ModuleSchedule schedule = scheduleRegions(module, context.options, context.remarks);
-    if (std::string unused = unusedSplits(schedule, context.options); !unused.empty()) {
+    if (std::string unused = unusedByHand(schedule, context.options); !unused.empty()) {
       module.emitError(unused);
       return signalPassFailure();
     }

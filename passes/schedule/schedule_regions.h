@@ -33,8 +33,8 @@ std::map<std::string, SymbolRange> symbolRanges(mlir::ModuleOp module);
 /// the others said.
 ModuleSchedule scheduleRegions(mlir::ModuleOp module, const CompileOptions &options, RemarkSink &remarks);
 
-/// What is wrong with splits given by hand: regions that are not there, or whose schedules have no use for
-/// several CTAs. Empty when every one had its way.
-std::string unusedSplits(const ModuleSchedule &schedule, const CompileOptions &options);
+/// What is wrong with decisions by hand: regions that are not there, or whose schedules have no use for
+/// several CTAs or no such tile. Empty when every one had its way.
+std::string unusedByHand(const ModuleSchedule &schedule, const CompileOptions &options);
 
 } // namespace dlc::schedule

@@ -244,17 +244,17 @@ bool addSplitRows(const CanonicalRegion &region, const Rows &match, const Target
   int64_t width = widthFor(region, match);
   RowShape shape = shapeFor(match, 1 << 30, width);
   // One CTA is as fast on shorter rows: a launch's end and the counters cost about a microsecond.
-  const int64_t longest = region.split ? shape.columns + 1 : match.innermost ? 16385 : 257;
+  const int64_t longest = region.byHand.split ? shape.columns + 1 : match.innermost ? 16385 : 257;
   const int64_t mostGroups = region.mostShared(target.sms / 2, shape.rows);
   RowSplit split;
   split.groups = ceilDiv(match.rows, Dim(shape.rows));
   Dim fewRows = Dim(mostGroups) - split.groups, longRow = match.columns - longest;
-  if (region.split == 1 || !isPossible(region, fewRows, longRow, longest)) return false;
+  if (region.byHand.split == 1 || !isPossible(region, fewRows, longRow, longest)) return false;
   // Two CTAs an SM, where parts of at least 16 KB or 64 columns are left for each.
-  const int64_t wanted = region.split.value_or(2 * target.sms), fewestChunks = match.innermost ? 1 : 4;
+  const int64_t wanted = region.byHand.split.value_or(2 * target.sms), fewestChunks = match.innermost ? 1 : 4;
   split.chunks = region.facts.simplify(ceilDiv(match.columns, Dim(shape.columns)));
   Dim parts = min(ceilDiv(split.chunks, Dim(fewestChunks)), ceilDiv(Dim(wanted), max(split.groups, Dim(1))));
-  if (region.split) parts = Dim(wanted);
+  if (region.byHand.split) parts = Dim(wanted);
   split.perPart = region.facts.simplify(ceilDiv(split.chunks, max(parts, Dim(1))));
   split.parts = region.facts.simplify(ceilDiv(split.chunks, max(split.perPart, Dim(1))));
 

@@ -187,8 +187,12 @@ namespace {
 /// The tiles of a product, judged at samples of its symbols.
 class Judge {
 public:
-  Judge(const Product &p, const DimFacts &facts, const TargetRecord &target)
-      : p(p), facts(facts), target(target), tiles(candidates(p, facts, target)) {}
+  /// `wanted`: the only tile to look at, where it is a candidate.
+  Judge(const Product &p, const DimFacts &facts, const TargetRecord &target, std::optional<TileSize> wanted)
+      : p(p), facts(facts), target(target), tiles(candidates(p, facts, target)) {
+    auto isOther = [&](const Tiling &t) { return t.size() != wanted; };
+    if (!llvm::all_of(tiles, isOther)) llvm::erase_if(tiles, isOther);
+  }
 
   int64_t tilesOf(const Tiling &t, int64_t sample) const {
     return sampleValue(divide(p, t, facts).tiles(), facts, sample);
@@ -247,7 +251,7 @@ private:
 TileChoice chooseTiling(const Product &p, const CanonicalRegion &region, const TargetRecord &target,
                         bool maySplit) {
   const DimFacts &facts = region.facts;
-  Judge judge(p, facts, target);
+  Judge judge(p, facts, target, region.byHand.tile);
   TileChoice choice{judge.cheapest({middlingSample}, judge.inParts(1)), std::nullopt, Dim(0)};
   Dim ctas = divide(p, choice.large, facts).tiles();
   choice.fills = facts.simplify(ctas - target.sms);
@@ -257,9 +261,9 @@ TileChoice chooseTiling(const Product &p, const CanonicalRegion &region, const T
     bool isMatrix = std::min(sampleValue(p.m, facts, sample), sampleValue(p.n, facts, sample)) > 8;
     if (isMatrix && judge.tilesOf(choice.large, sample) < target.sms) few.push_back(sample);
   }
-  if (maySplit && region.split.value_or(1) > 1) {
-    Tiling byHand =
-        judge.cheapest(few.empty() ? ArrayRef<int64_t>(middlingSample) : few, judge.inParts(*region.split));
+  if (maySplit && region.byHand.split.value_or(1) > 1) {
+    Tiling byHand = judge.cheapest(few.empty() ? ArrayRef<int64_t>(middlingSample) : few,
+                                   judge.inParts(*region.byHand.split));
     Dim room = Dim(region.mostShared(target.sms, byHand.m * byHand.n)) - divide(p, byHand, facts).tiles();
     if (facts.bounds(room).hi >= 0 && facts.bounds(p.k).hi > byHand.k) choice.small = byHand;
     return choice;
@@ -267,7 +271,7 @@ TileChoice chooseTiling(const Product &p, const CanonicalRegion &region, const T
   // A kernel more for the same sizes must be worth it.
   constexpr double leastGain = 1.15;
   if (few.empty()) return choice;
-  bool modelSplits = maySplit && !region.split;
+  bool modelSplits = maySplit && !region.byHand.split;
   Tiling small = judge.cheapest(few, modelSplits ? judge.splits(few) : judge.inParts(1));
   double gain = 0;
   for (int64_t sample : few)

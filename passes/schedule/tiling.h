@@ -11,6 +11,7 @@ struct Tiling {
   int64_t parts = 1; ///< CTAs that share a tile, at most
 
   int64_t warps() const { return warpsM * warpsN; }
+  TileSize size() const { return {m, n, k}; }
   /// Bytes of all stages of both operands, of elements of `elementBits`.
   int64_t stageBytes(int elementBits) const { return stages * (m + n) * k * elementBits / 8; }
   /// The same tile over more warps when C takes half of a thread's registers: 64-bit addresses need the rest.

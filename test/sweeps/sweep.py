@@ -24,6 +24,7 @@ from measure import difference  # noqa: E402
 from programs import WORK, Broken, compile_model, run_artifact  # noqa: E402
 
 FAMILIES = ("matmul", "conv", "reduce", "movement")
+TILES = ("", "", "", "128x128x32", "64x64x32", "32x128x32", "16x64x64", "64x32x16", "32x32x16")     # of those for 16 or 32 bits
 SPLITS = (0, 0, 2, 5)           # CTAs that share a row or a tile, whatever its size; 0: as many as dlc finds best
 TF32 = 2.0 ** -10               # relative error of a value rounded (or cut) to tf32
 
@@ -32,11 +33,12 @@ class Group(typing.NamedTuple):
     dtype: str
     precision: str
     split: int
+    tile: str
     cases: list
 
 
 def make_group(family, seed, group, width, large):
-    """One group: its element type as dlc knows it, precision flag, split and cases."""
+    """One group: its element type as dlc knows it, precision flag, split, tile of products and cases."""
     module = importlib.import_module(family)
     rng = np.random.default_rng([seed, FAMILIES.index(family), group])
     kind = module.TYPES[group % len(module.TYPES)]
@@ -45,12 +47,14 @@ def make_group(family, seed, group, width, large):
         for each in made:
             each.unit = TF32
     dtype, precision = ("f32", "tf32") if kind == "tf32" else (kind, "as-is")
-    return Group(dtype, precision, int(rng.choice(SPLITS)), made)
+    return Group(dtype, precision, int(rng.choice(SPLITS)), str(rng.choice(TILES)), made)
 
 
 def check_group(family, seed, group, width, large):
     """What is wrong in one group, as lines."""
-    dtype, precision, split, made = make_group(family, seed, group, width, large)
+    dtype, precision, split, tile, made = make_group(family, seed, group, width, large)
+    flags = [f"--split=*={split}"] * bool(split) + [f"--tile=*={tile}"] * bool(tile)
+    what = " ".join([dtype, precision, *flags])
     folder = WORK / "sweeps" / family / str(group)
     folder.mkdir(parents=True, exist_ok=True)
     graph, names, refs, bounds = cases_module.references(made, dtype, folder)
@@ -58,11 +62,11 @@ def check_group(family, seed, group, width, large):
     np.savez(folder / "inputs.npz", **graph.values)
     again = f"again: sweep.py {family} --seed {seed} --group {group} --width {width}{' --large' if large else ''}"
     try:
-        compile_model(folder / "model.onnx", folder / "model.ptx", precision, extra=[f"--split=*={split}"] if split else [])
+        compile_model(folder / "model.onnx", folder / "model.ptx", precision, extra=flags)
         run_artifact(folder / "model.ptx", folder / "inputs.npz", folder / "outputs.npz",
                      env={"VCUDA_SCHEDULE": f"random:{group}"} if split else None)     # any CTA may come last
     except Broken as e:
-        return [f"{family} group {group} ({dtype}, {precision}, split {split}): {e}\n  {again}"]
+        return [f"{family} group {group} ({what}): {e}\n  {again}"]
     with np.load(folder / "outputs.npz") as kept:
         got = {n: kept[n] for n in kept.files}
     lines = []
@@ -72,7 +76,7 @@ def check_group(family, seed, group, width, large):
             ref = np.where(np.isinf(ref.astype(have.dtype)), ref.astype(have.dtype).astype(ref.dtype), ref)
         over = np.abs(difference(have, ref)) / limit if have.shape == ref.shape else np.array([np.inf])
         if over.size and over.max() > 1:
-            lines.append(f"{family} ({dtype}, {precision}, split {split}) {each.what}: {over.max():.2g} x the bound, "
+            lines.append(f"{family} ({what}) {each.what}: {over.max():.2g} x the bound, "
                          f"{(over > 1).sum()} of {over.size} elements\n  {again}")
     return lines
 

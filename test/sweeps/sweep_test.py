@@ -15,7 +15,7 @@ class Sweeps(unittest.TestCase):
     def groups(self, family, count=4):
         with tempfile.TemporaryDirectory() as folder:
             for group in range(count):
-                dtype, precision, _, made = sweep.make_group(family, 1, group, 6, False)
+                dtype, precision, _, _, made = sweep.make_group(family, 1, group, 6, False)
                 yield (made, precision, *case.references(made, dtype, pathlib.Path(folder)))
 
     def test_bounds_are_finite_and_notice_a_wrong_element(self):
@@ -38,9 +38,10 @@ class Sweeps(unittest.TestCase):
         self.assertEqual({sweep.make_group("matmul", 1, g, 1, False)[:2] for g in range(4)},
                          {("f16", "as-is"), ("bf16", "as-is"), ("f32", "as-is"), ("f32", "tf32")})
 
-    def test_all_splits_come_up(self):
-        for family in ("matmul", "reduce"):
-            self.assertEqual({sweep.make_group(family, 1, g, 10, False).split for g in range(15)}, set(sweep.SPLITS))
+    def test_all_splits_and_tiles_come_up(self):
+        groups = [sweep.make_group("matmul", 1, g, 10, False) for g in range(40)]
+        self.assertEqual({g.split for g in groups}, set(sweep.SPLITS))
+        self.assertEqual({g.tile for g in groups}, set(sweep.TILES))
 
 
 class RandomGraphs(unittest.TestCase):

@@ -19,7 +19,7 @@ struct Arguments {
   std::string model, output, target = "a100", emit, precision = "as-is", disable, remarks, saveValues, inputs,
                              dumpFolder;
   interp::FloatMode mode = interp::FloatMode::F32;
-  std::vector<std::string> dims, sets, splits;
+  std::vector<std::string> dims, sets, splits, tiles;
   unsigned jobs = 0;
   bool lines = false, timing = false, listTargets = false, listPasses = false;
 };
@@ -76,8 +76,11 @@ private:
       diagnostics.report(Code::E0503, "no precision is called '" + arguments.precision + "'");
     if (!passes.options.disable(arguments.disable, error)) diagnostics.report(Code::E0503, error);
     for (const std::string &text : arguments.splits)
-      if (!passes.options.split(text, error)) diagnostics.report(Code::E0506, error);
+      if (!passes.options.byHand.addSplit(text, error)) diagnostics.report(Code::E0506, error);
+    for (const std::string &text : arguments.tiles)
+      if (!passes.options.byHand.addTile(text, error)) diagnostics.report(Code::E0506, error);
     if (!arguments.splits.empty()) request.info.options["split"] = llvm::join(arguments.splits, ",");
+    if (!arguments.tiles.empty()) request.info.options["tile"] = llvm::join(arguments.tiles, ",");
     if (auto format = parseRemarkFormat(arguments.remarks))
       passes.remarks.enable(*format);
     else if (!arguments.remarks.empty())
@@ -190,6 +193,11 @@ void addCompile(CLI::App &app, Action &action) {
   app.add_option(
          "--split", arguments->splits,
          "REGION=N: N CTAs share a row or a tile of it, whatever the model of time says; *=N: of all others")
+      ->allow_extra_args(false);
+  app.add_option(
+         "--tile", arguments->tiles,
+         "REGION=MxNxK: the tile of a product on tensor cores, of those that the model of time chooses from; "
+         "*=MxNxK: of all others")
       ->allow_extra_args(false);
   app.add_option("--remarks", arguments->remarks, "print each decision to stderr: text or json");
   app.add_flag("--timing", arguments->timing, "print to stderr how long each phase took");

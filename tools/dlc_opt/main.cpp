@@ -45,6 +45,8 @@ static cl::opt<std::string>
     disable("disable", cl::desc("passes and fusion kinds to switch off, comma-separated"), cl::cat(category));
 static cl::list<std::string> splits("split", cl::desc("REGION=N: CTAs that share a row or a tile, by hand"),
                                     cl::cat(category));
+static cl::list<std::string> tiles("tile", cl::desc("REGION=MxNxK: the tile of a product, by hand"),
+                                   cl::cat(category));
 static cl::opt<std::string> remarks("remarks", cl::desc("print each decision: text or json"),
                                     cl::cat(category));
 
@@ -130,7 +132,9 @@ static bool readFlags(dlc::PassContext &context) {
   std::string error;
   if (!context.options.disable(disable.getValue(), error)) return fail(error);
   for (const std::string &text : splits)
-    if (!context.options.split(text, error)) return fail(error);
+    if (!context.options.byHand.addSplit(text, error)) return fail(error);
+  for (const std::string &text : tiles)
+    if (!context.options.byHand.addTile(text, error)) return fail(error);
   if (remarks.empty()) return true;
   auto format = dlc::parseRemarkFormat(remarks.getValue());
   if (!format) return fail("remarks are text or json, not '" + remarks + "'");

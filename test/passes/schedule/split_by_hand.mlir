@@ -14,7 +14,7 @@
 // ALL:       "name":"k2_matmul",{{.*}}"schedule":"gemv {{.*}} split=4 index=i32"
 // The star leaves alone what has nothing to share.
 // ALL:       "name":"k3_negf",{{.*}}"schedule":"general
-// REMARK:    scheduled: k0_matmul by matmul: {{.*}} split=3 {{.*}}CTAs to share, by hand 3.000]
+// REMARK:    scheduled: k0_matmul by matmul: {{.*}} split=3 index=i32, by hand split=3 [
 // UNKNOWN:   error: no region is called 'k3_sum'
 // POINTWISE: error[E0506]: the schedule of 'k3_negf' has no work for 2 CTAs to share: general
 // POINTWISE-NEXT: help: write --split REGION=N

@@ -43,6 +43,10 @@ for wrong in ("k0_matmul=0", "k0_matmul=1025", "k0_matmul=two", "2", "=2", "no_r
     refused("E0506", "--split", wrong)
 refused("E0506", "--split", "k0_matmul=2", "--split", "k0_matmul=3")
 refused("E0506", "--split", "k1_softmax=2")     # a row of 48 is one tile
+for wrong in ("k0_matmul=64x64", "k0_matmul=64x64x", "k0_matmul=64x64x32x2", "k0_matmul=0x64x32", "64x64x32", "no_region=64x64x32",
+              "k0_matmul=65x64x32", "k1_softmax=64x64x32"):
+    refused("E0506", "--tile", wrong)
+refused("E0506", "--tile", "k0_matmul=32x32x32", "--tile", "k0_matmul=64x64x32")
 refused("E0501", "--dim", "batch=9..1")
 refused("E0501", "--dim", "batch=1..4", "--dim", "batch=2")
 refused("E0502", "--set", "x=1", "--set", "x=2")
