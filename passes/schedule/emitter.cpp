@@ -155,7 +155,20 @@ Value Emitter::emit(Value value, Coords coords, const Space &space) {
   return result;
 }
 
-// A value that does not vary along a tile dim is computed without that dim and repeated.
+// A guard at the index along a tile dim where it is largest: it holds there if it holds anywhere. Nothing for
+// guards that are neither largest at the first index nor at the last.
+std::optional<Dim> Emitter::mostOpen(const Dim &guard, const std::string &index, int64_t extent) const {
+  for (int64_t end : {int64_t(0), extent - 1}) {
+    Dim there = guard.substitute({{index, Dim(end)}});
+    if (facts.proveNonNegative(facts.simplify(there - guard))) return there;
+  }
+  return std::nullopt;
+}
+
+// A value that does not vary along a tile dim is computed without that dim and repeated. Guards along that
+// dim say nothing of the value, but where no index satisfies them, what coordinates share with them may be
+// past the end, too: the last slice of a tile of rows lies in no image, say, and the value is one for each
+// image.
 Value Emitter::hoisted(Value value, const Coords &coords, const Space &space) {
   size_t rank = space.layout.rank();
   // What only transforms coordinates or fills costs nothing.
@@ -176,6 +189,7 @@ Value Emitter::hoisted(Value value, const Coords &coords, const Space &space) {
       rename[tile::tileDimName(k)] = Dim::symbol(tile::tileDimName(k - 1));
     Space smaller{space.layout.sliceDim(d), {}};
     bool mixed = false;
+    SmallVector<Dim> opened; // guards along the dim, freed of it
     for (const Dim &guard : space.guards) {
       bool usesIt = guard.uses(tile::tileDimName(d)), usesTile = false, usesOther = false;
       for (const std::string &symbol : guard.symbols()) {
@@ -185,8 +199,15 @@ Value Emitter::hoisted(Value value, const Coords &coords, const Space &space) {
       }
       mixed |= usesTile || (usesIt && usesOther);
       if (!usesIt) smaller.guards.push_back(guard.substitute(rename));
+      if (!usesIt || mixed ||
+          llvm::none_of(guard.symbols(), [&](auto &symbol) { return used.count(symbol); }))
+        continue;
+      auto open = mostOpen(guard, tile::tileDimName(d), space.layout.shape()[d]);
+      mixed |= !open;
+      if (open) opened.push_back(*open);
     }
     if (mixed) continue;
+    smaller = guarded(smaller, opened);
     Coords renamed;
     for (const Dim &coord : coords) renamed.push_back(coord.substitute(rename));
     // Facts about i0, i1, ... are about extents of the full tile: the renamed ones only get smaller or equal

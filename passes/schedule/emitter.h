@@ -128,6 +128,7 @@ private:
   void forgetDeeper();
   mlir::Value compute(mlir::Value value, const Coords &coords, const Space &space);
   mlir::Value hoisted(mlir::Value value, const Coords &coords, const Space &space);
+  std::optional<Dim> mostOpen(const Dim &guard, const std::string &index, int64_t extent) const;
   mlir::Value pointwise(mlir::Operation *op, const Coords &coords, const Space &space);
   mlir::Value movement(mlir::Operation *op, const AccessMap &map, const Coords &coords, const Space &space);
   mlir::Value clampedIndex(mlir::Value indices, const AccessMap::Indirect &indirect, const Space &space);

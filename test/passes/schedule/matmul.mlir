@@ -7,6 +7,7 @@
 // RUN: dlc %t/wide.mlir --emit=tile | FileCheck %s --check-prefix=WIDE
 // RUN: dlc %t/wide.mlir --emit=thread | FileCheck %s --check-prefix=GUARDS
 // RUN: dlc %t/single.mlir --emit=tile | FileCheck %s --check-prefix=SINGLE
+// RUN: dlc %t/images.mlir --tile=*=64x64x32 --emit=tile | FileCheck %s --check-prefix=IMAGES
 
 //--- linear.mlir
 // Stages minus one are under way before the loop; each step waits for the oldest, starts the next, and multiplies.
@@ -137,4 +138,17 @@ func.func @main(%x: tensor<?x64xf16, #graph.dims<M, 64>>, %w: tensor<64x32768xf1
 func.func @main(%a: tensor<512x1024xf32>, %b: tensor<1024x512xf32>) -> tensor<512x512xf32> {
   %d = graph.dot %a, %b batch [] x [] contract [1] x [0] : tensor<512x1024xf32>, tensor<1024x512xf32> -> tensor<512x512xf32>
   return %d : tensor<512x512xf32>
+}
+
+//--- images.mlir
+// A slice of 32 rows is an image, and the last slice of the last tile lies in none: no factor is read for it.
+// IMAGES:       tile.load %arg2 at <"i0 + x1 * 64 + x2 * 32"> where <"31 - i0", "159 - x1 * 64 - x2 * 32">
+// IMAGES:       tile.expand
+// IMAGES-NEXT:  arith.mulf
+func.func @main(%x: tensor<5x32x8x4xf32>, %w: tensor<32x32x1x1xf32>, %g: tensor<5x32x1x1xf32>) -> tensor<5x8x4x32xf32> {
+  %c = graph.conv %x, %w strides [1, 1] dilations [1, 1] low <0, 0> high <0, 0> groups 1 : tensor<5x32x8x4xf32>, tensor<32x32x1x1xf32> -> tensor<5x32x8x4xf32>
+  %b = graph.broadcast %g dims [0, 1, 2, 3] : tensor<5x32x1x1xf32> -> tensor<5x32x8x4xf32>
+  %m = arith.mulf %c, %b : tensor<5x32x8x4xf32>
+  %y = graph.transpose %m perm [0, 2, 3, 1] : tensor<5x32x8x4xf32> -> tensor<5x8x4x32xf32>
+  return %y : tensor<5x8x4x32xf32>
 }
