@@ -4,7 +4,7 @@
 // whose offsets follow one another, whose conditions hold together and whose address is aligned become one
 // access of up to 16 bytes. Conditions become the access's predicate, so nothing outside of a buffer is
 // touched and no branch is taken.
-#include "passes/lower/thread_builder.h"
+#include "passes/lower/loop_access.h"
 
 using namespace mlir;
 
@@ -56,6 +56,13 @@ public:
     }
   }
 
+  /// Computes in front of the loop what does not change in it, at the price of registers.
+  void prepareLoop() {
+    if (!t.loop) return;
+    loop.emplace(t, t.threadPart(access.layout));
+    for (const Element &e : elements) loop->declare(e.guards);
+  }
+
   /// The largest power of two of registers that every access can take.
   int64_t vectorWidth() {
     for (int64_t width = 16 / elementBytes; width > 1; width /= 2) {
@@ -73,7 +80,12 @@ public:
     for (auto &[anchor, value] : anchors)
       if (auto delta = (offset - anchor).constantValue())
         return *delta == 0 ? value : gep(value, t.constant(t.b.getI64Type(), *delta));
-    Value value = gep(access.pointer, t.materialize(offset));
+    Value value;
+    auto changing = loop ? loop->changingPart(offset) : std::nullopt;
+    if (changing)
+      value = gep(loop->inFront([&] { return fixedAddress(offset - *changing); }), t.materialize(*changing));
+    else
+      value = gep(access.pointer, t.materialize(offset));
     anchors.push_back({offset, value});
     return value;
   }
@@ -84,7 +96,7 @@ public:
     const SmallVector<Dim> &guards = elements[r].guards;
     for (auto &[key, value] : predicates)
       if (key == guards) return value;
-    Value value = t.allHold(guards);
+    Value value = loop ? loop->allHold(guards) : t.allHold(guards);
     predicates.push_back({guards, value});
     return value;
   }
@@ -114,6 +126,13 @@ private:
     return false;
   }
 
+  // LLVM would move constants back into the loop, to the end of the address, where copies have no room for
+  // negative ones.
+  Value fixedAddress(const Dim &offset) {
+    Value address = gep(access.pointer, t.materialize(offset));
+    return LLVM::StripInvariantGroupOp::create(t.b, t.loc, address.getType(), address);
+  }
+
   Value gep(Value base, Value index) {
     Type memory = element.isInteger(1) ? Type(t.b.getI8Type()) : element;
     return LLVM::GEPOp::create(t.b, t.loc, base.getType(), memory, base, ValueRange{index});
@@ -123,6 +142,7 @@ private:
   const Access &access;
   Type element;
   int64_t elementBytes;
+  std::optional<LoopAccess> loop;
   SmallVector<std::pair<Dim, Value>> anchors;
   SmallVector<std::pair<SmallVector<Dim>, Value>> predicates;
 };
@@ -302,6 +322,7 @@ int64_t accessWidth(ThreadBuilder &t, const Access &access, Type element) {
 void visitAccess(ThreadBuilder &t, const Access &access, Type element, int64_t width,
                  function_ref<void(int64_t, Value, Value)> visit) {
   AccessBuilder builder(t, access, element);
+  builder.prepareLoop();
   for (size_t r = 0; r < builder.elements.size(); r += width) {
     Value predicate = builder.predicate(r), pointer = builder.pointer(r);
     visit(int64_t(r), pointer, predicate);

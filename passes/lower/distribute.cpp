@@ -2,6 +2,7 @@
 #include "passes/lower/shared.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 
@@ -249,6 +250,7 @@ private:
     split(op.getRegionIterArgs(), loop.getRegionIterArgs(), sizes);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
+    llvm::SaveAndRestore innermost(t->loop, loop);
     if (failed(block(*op.getBody()))) return failure();
     split(op.getResults(), loop.getResults(), sizes);
     return success();

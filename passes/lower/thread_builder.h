@@ -18,6 +18,8 @@ public:
   mlir::Location loc;
   int64_t warps;
   mlir::Type indexType;
+  /// The innermost loop whose body is being made; null outside of loops.
+  mlir::scf::ForOp loop;
   /// Known of the symbols that accesses bind; keyed by the bound value's own symbol (see `symbolOf`).
   DimFacts facts;
 
@@ -28,6 +30,8 @@ public:
 
   /// The symbol of a scalar in this kernel, made at first use.
   Dim symbolOf(mlir::Value scalar);
+  /// The scalar of a symbol.
+  mlir::Value valueOf(const std::string &symbol) const { return values.at(symbol); }
   /// Says that `magic` (i64) holds the magic numbers of a divisor (tile.divisor).
   void declareDivisor(const Dim &divisor, mlir::Value magic);
   /// Code for an expression over symbols of this kernel.
@@ -94,7 +98,7 @@ void storeTile(ThreadBuilder &t, const Access &access, mlir::Type element,
 /// everywhere.
 int64_t accessWidth(ThreadBuilder &t, const Access &access, mlir::Type element);
 /// Calls `visit` for every group of `width` registers with the address and the predicate (null: always) of
-/// its access.
+/// its access. In a loop, what does not change is computed in front of it.
 void visitAccess(ThreadBuilder &t, const Access &access, mlir::Type element, int64_t width,
                  llvm::function_ref<void(int64_t reg, mlir::Value pointer, mlir::Value predicate)> visit);
 Registers indexTile(ThreadBuilder &t, const Access &access, mlir::Type element);

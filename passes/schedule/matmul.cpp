@@ -153,17 +153,24 @@ private:
     return side;
   }
 
-  // Starts the copy of block `kt` of an operand into a stage.
-  Value copy(const Side &side, const Dim &kt, Value stage) {
+  // Starts the copy of a block of an operand into a stage.
+  Value copy(const Side &side, const BlockPlace &place, Value stage) {
+    const Dim &kt = place.block;
     Dim tileRow = (side.isLhs ? tileM : tileN) * (side.isLhs ? tiling.m : tiling.n);
     const Dim &limit = side.isLhs ? p.m : p.n;
     std::string rowName = side.alongRows ? "i1" : "i0", kName = side.alongRows ? "i0" : "i1";
     emitter.facts.declareIndex("i0", Dim(side.type.getRows()));
     emitter.facts.declareIndex("i1", Dim(side.type.getColumns()));
-    Dim row = tileRow + Dim::symbol(rowName), k = kt * tiling.k + Dim::symbol(kName);
+    Dim row = tileRow + Dim::symbol(rowName), k = place.first + Dim::symbol(kName);
     Space space{Layout::blocked({side.type.getRows(), side.type.getColumns()}, 1, tiling.warps()), {}};
-    SmallVector<Dim> guards{p.k - 1 - k};
-    if (memory) guards.push_back(endBlock - 1 - kt); // the rest is another CTA's
+    SmallVector<Dim> guards;
+    // In whole blocks the loop's end is one condition for all threads.
+    bool isWhole = emitter.facts.isMultipleOf(p.k, Dim(tiling.k));
+    if (!isWhole) guards.push_back(p.k - 1 - k);
+    if (memory)
+      guards.push_back(endBlock - 1 - kt); // the rest is another CTA's
+    else if (isWhole)
+      guards.push_back(division.blocks - 1 - kt);
     // Rows past the end reach no result that is stored. Where a whole piece of memory belongs to one row, the
     // last row stands in for them, and the loop needs no condition.
     Dim isRow = emitter.facts.simplify(limit - 1 - row);
@@ -172,6 +179,7 @@ private:
     else if (!emitter.facts.proveNonNegative(isRow))
       row = min(row, limit - 1);
     Emitter::Coords at = p.operandAt(side.isLhs, batchAt, row, k, guards);
+    for (Dim &coord : at) coord = emitter.facts.simplify(coord).substitute(place.steps);
     for (const Dim &guard : guards) {
       Dim simple = emitter.facts.simplify(guard);
       if (!emitter.facts.proveNonNegative(simple)) space.guards.push_back(simple);
@@ -272,8 +280,9 @@ private:
         arith::ConstantOp::create(b, emitter.location, DenseElementsAttr::get(accType, b.getF32FloatAttr(0)));
     SmallVector<Value> carried{acc, i32Constant(tiling.stages - 1)};
     for (int64_t s = 0; s + 1 < tiling.stages; ++s) {
-      carried.push_back(copy(lhs, firstBlock + s, i32Constant(s)));
-      carried.push_back(copy(rhs, firstBlock + s, i32Constant(s)));
+      BlockPlace place = placeBlock(emitter, p, firstBlock + s, tiling.k);
+      carried.push_back(copy(lhs, place, i32Constant(s)));
+      carried.push_back(copy(rhs, place, i32Constant(s)));
       tile::CommitOp::create(b, emitter.location);
     }
     auto results = emitter.loop(
@@ -287,8 +296,8 @@ private:
                                              tile::StageType::get(b.getContext(), rhs.type)},
                                    ValueRange{values[2], values[3]}, b.getI64IntegerAttr(tiling.stages - 2));
           Value writeStage = values[1];
-          Value newA = copy(lhs, kt + (tiling.stages - 1), writeStage),
-                newB = copy(rhs, kt + (tiling.stages - 1), writeStage);
+          BlockPlace place = placeBlock(emitter, p, kt + (tiling.stages - 1), tiling.k);
+          Value newA = copy(lhs, place, writeStage), newB = copy(rhs, place, writeStage);
           tile::CommitOp::create(b, emitter.location);
           Value next = arith::AddIOp::create(b, emitter.location, writeStage, i32Constant(1));
           Value wraps = arith::CmpIOp::create(b, emitter.location, arith::CmpIPredicate::eq, next,

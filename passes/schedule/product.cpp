@@ -33,6 +33,7 @@ Product productOfDot(graph::DotOp dot) {
   p.batch = graph::elementCount(lhs, lhsBatch), p.m = graph::elementCount(lhs, lhsFree),
   p.n = graph::elementCount(rhs, rhsFree);
   p.k = graph::elementCount(lhs, lhsContract);
+  for (int64_t d : lhsContract) p.kDims.push_back(lhs[d]);
   p.lhsRun = lhsFree.empty() ? Dim(1) : lhs[lhsFree.back()];
   p.rhsRun = rhsFree.empty() ? Dim(1) : rhs[rhsFree.back()];
   p.operandAt = [=](bool isLhs, Dim batch, Dim row, Dim k, SmallVector<Dim> &) {
@@ -129,7 +130,7 @@ Product productOfConv(graph::ConvOp conv, Value stored) {
 
   Product p;
   p.result = conv.getResult();
-  p.batch = Dim(conv.getGroups()), p.k = graph::elementCount(dims.k);
+  p.batch = Dim(conv.getGroups()), p.k = graph::elementCount(dims.k), p.kDims = dims.k;
   p.lhs = conv.getFilter(), p.rhs = conv.getInput();
   p.m = dims.perGroup, p.n = graph::elementCount(dims.positions);
   p.lhsRun = dims.perGroup, p.rhsRun = dims.positions.back();
@@ -205,6 +206,40 @@ std::optional<Product> matchProduct(const CanonicalRegion &region, const TargetR
     return std::nullopt;
   }
   return product;
+}
+
+// Block b of size 32 in k = (taps along h, 3 along w, 64 channels), that is, two blocks a tap:
+//
+//   tap = b floordiv 2, c = b mod 2;  h = tap floordiv 3, w = tap mod 3
+//   first = ((h * 3 + w) * 2 + c) * 32
+//   steps: c = b - tap * 2, w = tap - h * 3
+BlockPlace placeBlock(Emitter &emitter, const Product &product, const Dim &block, int64_t size) {
+  BlockPlace place{block, block * size, {}};
+  ArrayRef<Dim> dims = product.kDims;
+  if (block.isConstant() || dims.size() < 2) return place;
+  for (const Dim &dim : dims.drop_front())
+    if (!dim.isConstant()) return place;
+  int64_t inner = *dims.back().constantValue();
+  if (inner % size) return place;
+  auto scalar = [&](const Dim &value, DimRange range) {
+    Dim symbol = emitter.newSymbol(emitter.evaluate(value));
+    emitter.facts.declare(symbol.symbolName(), range);
+    return symbol;
+  };
+  Dim rest = block, first(0), unit(size);
+  for (size_t d = dims.size(); d-- > 1;) {
+    int64_t extent = d + 1 == dims.size() ? inner / size : *dims[d].constantValue();
+    if (extent == 1) continue;
+    Dim quotient = floorDiv(rest, Dim(extent));
+    quotient = scalar(quotient, emitter.facts.bounds(quotient));
+    Dim digit = scalar(mod(rest, Dim(extent)), {0, extent - 1});
+    place.steps[digit.symbolName()] = rest - quotient * extent;
+    first = first + digit * unit;
+    unit = unit * extent;
+    rest = quotient;
+  }
+  place.first = first + rest * unit;
+  return place;
 }
 
 bool canEmitResults(const CanonicalRegion &region, const Product &product) {

@@ -215,6 +215,25 @@ class Kernels(unittest.TestCase):
             taps = self.taps(wide(x), (1, 5), (1, 1), (1, 1), (0, 2), 0)
             self.near(f"mean {where}", got["mean"], taps.sum(0) / 5, terms=np.abs(taps).sum(0))
 
+    def test_taps(self):
+        module = Module(self.folder, "taps")
+        rng = self.rng
+        for count, height, width in ((1, 3, 3), (2, 9, 14), (1, 40, 33)):
+            x, line = draw(rng, (count, height, width, 64), F16), draw(rng, (count, width, 96), F16)
+            f, g, e = draw(rng, (64, 3, 3, 64), F16), draw(rng, (64, 5, 7, 64), F16), draw(rng, (96, 5, 96), F16)
+            got = module(dict(x=x, f=f, g=g, l=line, e=e))
+            x, f, g = (v.transpose(0, 3, 1, 2) for v in (x, f, g))
+            line, e = (v.transpose(0, 2, 1)[:, :, None] for v in (line, e))
+            # name: input, filter, strides, dilations, padding in front and behind
+            cases = dict(same=(x, f, (1, 1), (1, 1), ((1, 1), (1, 1))), half=(x, f, (2, 2), (1, 1), ((1, 1), (1, 1))),
+                         large=(x, g, (1, 1), (2, 1), ((4, 2), (3, 5))), line=(line, e, (1, 1), (1, 3), ((0, 0), (6, 6))))
+            for name, (source, weights, strides, dilations, pads) in cases.items():
+                padded = np.pad(source, ((0, 0), (0, 0), *pads))
+                ref, terms = (self.conv(part(padded), part(weights), strides, dilations, (0, 0), 1)
+                              for part in (wide, lambda v: np.abs(wide(v))))
+                ours = got[name].transpose(0, 3, 1, 2) if name != "line" else got[name].transpose(0, 2, 1)[:, :, None]
+                self.near(f"{name} {count} x {height} x {width}", ours, ref, terms=terms)
+
     @staticmethod
     def taps(x, window, strides, dilations, pads, fill):
         """[tap, N, C, H', W']: what each position of the window sees."""
