@@ -4,7 +4,7 @@
     graph_sweep.py --count 200 --seed 3
     graph_sweep.py --seed 3 --one 17          # one graph again; its files stay in build/work/sweeps/graphs
 
-Each is compiled once, some with ranges of dims, a pass switched off or a split by hand, and run at three sizes. Answers are held
+Each is compiled once, some with ranges of dims, a pass switched off, a split or a tile by hand, and run at three sizes. Answers are held
 against onnxruntime's within 0.1 % of the output's largest value: the order of sums is no matter here, a wrong element is. Exit
 status 1 if an answer is wrong, or a model is refused, or a run fails; a finding of the virtual GPU counts as the latter.
 """
@@ -23,6 +23,7 @@ from oracle import Oracle  # noqa: E402
 from programs import WORK, Broken, compile_model, run_artifact  # noqa: E402
 
 TOLERANCE = 1e-3
+TILES = ("64x64x32", "64x32x16", "32x64x32", "32x32x16")
 SWITCHES = ("epilogue", "pointwise", "movement", "reduction", "prologue", "multi-output", "duplicate", "assign-storage",
             "fold-constants", "simplify-movement", "canonicalize-graph", "sink-scales")
 
@@ -38,6 +39,8 @@ def make(seed, index):
         flags.append(f"--disable={rng.choice(SWITCHES)}")
     if rng.random() < 0.2:
         flags.append(f"--split=*={rng.choice((2, 5))}")
+    if rng.random() < 0.2:
+        flags.append(f"--tile=*={rng.choice(TILES)}")
     return graph, flags
 
 
