@@ -196,9 +196,21 @@ struct Schedule {
 /// The interpreter core's instruction set; Best asks the CPU. Results are the same on all.
 enum class HostLevel { Best, Baseline, V3, V4 };
 
+/// How floats are computed; what is said here first is the default.
+struct Arithmetic {
+  /// Fast: mma by float fma in order of k. Exact: as the device's tensor cores sum.
+  enum Mma { Fast, Exact } mma = Fast;
+  /// Approximations are correctly rounded, or anything inside their documented error, by `seed`.
+  bool jitter = false;
+  uint64_t seed = 0;
+  /// Floats are floats, or elements of a ring in which all exact algebra holds (exec/arithmetic/payload.cpp).
+  bool payload = false;
+};
+
 struct Options {
   Checks checks = Checks::Fast;
   Schedule schedule;
+  Arithmetic arithmetic;
   bool counters =
       false; ///< sectors, bank conflicts, distinct bytes (slower); instruction counts are always there
   uint32_t threads = 0; ///< host threads; 0 = as many as the process may use

@@ -49,6 +49,26 @@ std::string setSchedule(Schedule &schedule, std::string_view value) {
   return {};
 }
 
+std::string setMma(Arithmetic &arithmetic, std::string_view value) {
+  if (value != "fast" && value != "exact") return expected(value, "fast or exact");
+  arithmetic.mma = value == "exact" ? Arithmetic::Exact : Arithmetic::Fast;
+  return {};
+}
+
+std::string setApproximations(Arithmetic &arithmetic, std::string_view value) {
+  bool jitter = value.starts_with("jitter:");
+  if (value != "nearest" && !(jitter && parseNumber(value.substr(7), arithmetic.seed)))
+    return expected(value, "nearest or jitter:SEED");
+  arithmetic.jitter = jitter;
+  return {};
+}
+
+std::string setFloats(Arithmetic &arithmetic, std::string_view value) {
+  if (value != "values" && value != "payloads") return expected(value, "values or payloads");
+  arithmetic.payload = value == "payloads";
+  return {};
+}
+
 std::string setDevices(std::vector<const DeviceRecord *> &devices, std::string_view value) {
   devices.clear();
   while (true) {
@@ -74,6 +94,9 @@ std::string setOption(Settings &settings, std::string_view name, std::string_vie
   };
   if (name == "checks") return setChecks(settings.options, value);
   if (name == "schedule") return setSchedule(settings.options.schedule, value);
+  if (name == "mma") return setMma(settings.options.arithmetic, value);
+  if (name == "approximations") return setApproximations(settings.options.arithmetic, value);
+  if (name == "floats") return setFloats(settings.options.arithmetic, value);
   if (name == "threads") return count(settings.options.threads, 1024);
   if (name == "max_instructions") return count(settings.options.maxInstructions, UINT64_MAX);
   if (name == "counters") return setSwitch(settings.options.counters, value);
@@ -89,10 +112,17 @@ std::string readEnvironment(Settings &settings) {
     const char *name, *option;
   };
   static const Variable variables[] = {
-      {"VCUDA_CHECKS", "checks"},           {"VCUDA_SCHEDULE", "schedule"},
-      {"VCUDA_THREADS", "threads"},         {"VCUDA_MAX_INSTRUCTIONS", "max_instructions"},
-      {"VCUDA_SUMMARY", "summary"},         {"VCUDA_LINE_COUNTERS", "line_counters"},
-      {"VCUDA_FAIL_LAUNCH", "fail_launch"}, {"VCUDA_FAIL_ALLOCATION", "fail_allocation"},
+      {"VCUDA_CHECKS", "checks"},
+      {"VCUDA_SCHEDULE", "schedule"},
+      {"VCUDA_THREADS", "threads"},
+      {"VCUDA_MAX_INSTRUCTIONS", "max_instructions"},
+      {"VCUDA_SUMMARY", "summary"},
+      {"VCUDA_LINE_COUNTERS", "line_counters"},
+      {"VCUDA_MMA", "mma"},
+      {"VCUDA_APPROXIMATIONS", "approximations"},
+      {"VCUDA_FLOATS", "floats"},
+      {"VCUDA_FAIL_LAUNCH", "fail_launch"},
+      {"VCUDA_FAIL_ALLOCATION", "fail_allocation"},
   };
   for (const Variable &variable : variables)
     if (const char *value = std::getenv(variable.name))

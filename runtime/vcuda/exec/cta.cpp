@@ -36,6 +36,7 @@ void startWarp(CtaRun &cta, WarpRun &w, uint32_t index) {
   w.seen.clear();
   w.copiesIssued = 0;
   std::memset(w.commits, 0, sizeof w.commits);
+  w.phaseWaits.clear();
   w.lastSpins = w.stuckSlices = 0;
   w.blocksGranted = 0;
   w.freeFrames.clear();
@@ -110,6 +111,7 @@ void CtaRun::start(Launch &newLaunch, Worker &newWorker, uint64_t newNumber) {
     std::fill(sharedBytesState.begin() + reservedShared, sharedBytesState.end(), uint8_t(ByteReady));
   for (BarrierState &b : barriers) b = BarrierState();
   mbarriers.clear();
+  mbarrierEvents = idleRounds = 0;
   releases.clear();
   printed.clear();
   random = launch->options.schedule.seed * 0x9e3779b97f4a7c15 + number;
@@ -127,6 +129,10 @@ uint32_t CtaRun::liveThreads() const {
   for (uint32_t i = 0; i < warpCount; ++i) count += uint32_t(__builtin_popcount(warps[i]->live));
   return count;
 }
+
+/// Rounds of vain waits for mbarriers before they are taken for endless: only the CTA itself could end them.
+/// A program may also ask some times and then do something else.
+static constexpr uint32_t idleLimit = 20000;
 
 /// Turns with atomics or volatile accesses, which may be waiting in a loop, that end the run of the warp
 /// which is ahead.
@@ -163,7 +169,8 @@ CtaRun::Outcome CtaRun::advance() {
     if (schedule.kind == Schedule::Random) {
       for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[nextRandom(random) % i]);
     }
-    bool ran = false, progressed = false, done = true;
+    bool ran = false, progressed = false, done = true, onlyWaited = true;
+    uint64_t events = mbarrierEvents;
     for (uint32_t i : order) {
       WarpRun &w = *warps[i];
       if (w.isDone() || !w.isRunnable()) {
@@ -174,14 +181,16 @@ CtaRun::Outcome CtaRun::advance() {
       ran = true;
       uint32_t patience = ahead && i == schedule.seed % warpCount ? patienceAhead : 1;
       while (patience > 0 && !w.isDone() && w.isRunnable()) {
+        uint32_t spins = w.spins, idle = w.idleSpins;
         bool moved = runWarp(w);
+        onlyWaited = onlyWaited && w.spins != spins && w.spins - spins == w.idleSpins - idle && !w.isDone();
         if (launch->stopped) return Outcome::Stopped;
         progressed = progressed || moved;
         if (!moved || patience == 1) --patience;
       }
     }
     if (done) return Outcome::Finished;
-    if (!ran) {
+    if (!ran || waitsForEver(onlyWaited, events)) {
       launch->stop(number, LaunchResult::Deadlock,
                    "CTA " + std::to_string(number) + " cannot go on: " + describeWaiting());
       return Outcome::Stopped;
@@ -190,9 +199,25 @@ CtaRun::Outcome CtaRun::advance() {
   }
 }
 
+bool CtaRun::waitsForEver(bool onlyWaited, uint64_t eventsBefore) {
+  bool waits = false;
+  for (uint32_t i = 0; i < warpCount; ++i) waits = waits || !warps[i]->phaseWaits.empty();
+  if (onlyWaited && mbarrierEvents == eventsBefore) return ++idleRounds > idleLimit && waits;
+  idleRounds = 0;
+  if (waits)
+    for (uint32_t i = 0; i < warpCount; ++i) warps[i]->phaseWaits.clear();
+  return false;
+}
+
 std::string CtaRun::describeWaiting() const {
   std::string text;
   for (uint32_t i = 0; i < warpCount; ++i) {
+    for (const auto &[inst, wait] : warps[i]->phaseWaits) {
+      if (!text.empty()) text += "; ";
+      text += "warp " + std::to_string(i) + " waits at line " + std::to_string(inst->line) + " for " +
+              describePhaseWait(*this, wait);
+      if (text.size() > 600) return text + " ...";
+    }
     for (const Split &s : warps[i]->splits) {
       if (!text.empty()) text += "; ";
       text += "warp " + std::to_string(i) + " waits at line " +

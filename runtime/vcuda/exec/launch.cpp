@@ -1,4 +1,5 @@
 // A launch: checks of its shape, host threads that take CTAs, and the merge of what they found.
+#include "runtime/vcuda/exec/arithmetic/modes.h"
 #include "runtime/vcuda/exec/counters.h"
 #include "runtime/vcuda/exec/run.h"
 
@@ -226,6 +227,12 @@ LaunchResult dlc::vcuda::launch(const ModuleInstance &instance, const LaunchConf
   HostLevel level = usableLevel(options.level);
   launch.instructions = module.program->instructionsFor(level);
   launch.level = &coreLevel(level);
+  const Arithmetic &arithmetic = options.arithmetic;
+  if (arithmetic.mma != Arithmetic::Fast || arithmetic.jitter || arithmetic.payload) {
+    size_t count = launch.code->instructions.size();
+    launch.adapted = adaptCode({launch.instructions, launch.instructions + count}, arithmetic, *launch.level);
+    launch.instructions = launch.adapted.data();
+  }
   launch.config = config;
   launch.memory = &memory;
   launch.limits = limits;

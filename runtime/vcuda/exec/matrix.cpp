@@ -1,4 +1,5 @@
 // Matrix instructions element by element: wmma, and the shapes of mma.sync that models seldom use.
+#include "runtime/vcuda/exec/arithmetic/modes.h"
 #include "runtime/vcuda/exec/guest.h"
 #include "runtime/vcuda/exec/mma_shapes.h"
 #include "runtime/vcuda/exec/run.h"
@@ -118,16 +119,24 @@ struct Fragment {
 /// One instruction's matrices, row by row, and what becomes of them.
 struct Product {
   unsigned m, n, k;
-  Type ab, d;
+  Type ta, tb, d;
+  const Arithmetic &arithmetic;
+  unsigned smVersion;
   bool saturate, popAnd;
   std::vector<double> a, b, c; ///< sub-byte and byte elements as whole numbers
 
-  Product(unsigned m, unsigned n, unsigned k, Type ab, Type d, uint32_t mods)
-      : m(m), n(n), k(k), ab(ab), d(d), saturate(mods & ModSat), popAnd(mods >> ModKindShift & 1),
+  Product(const WarpRun &w, unsigned m, unsigned n, unsigned k, Type ta, Type tb, Type d, uint32_t mods)
+      : m(m), n(n), k(k), ta(ta), tb(tb), d(d), arithmetic(w.run->launch->options.arithmetic),
+        smVersion(w.run->launch->limits.smVersion), saturate(mods & ModSat), popAnd(mods >> ModKindShift & 1),
         a(size_t(m) * k), b(size_t(k) * n), c(size_t(m) * n) {}
 
+  double number(Type type, uint64_t bits) const {
+    bool payload = arithmetic.payload &&
+                   (type == Type::F16 || type == Type::BF16 || type == Type::TF32 || type == Type::F32);
+    return payload ? double(payloadOf(type, bits)) : numberOf(type, bits);
+  }
   /// Element (i, j) of A * B + C as bits of D's type. Floats in order of k, each product by one fused
-  /// operation.
+  /// operation, unless another arithmetic is asked for.
   uint64_t element(unsigned i, unsigned j) const {
     const double *row = &a[size_t(i) * k], *column = &b[j];
     double start = c[size_t(i) * n + j];
@@ -135,7 +144,7 @@ struct Product {
       int64_t sum = int64_t(start);
       for (unsigned x = 0; x < k; ++x) {
         int64_t p = int64_t(row[x]), q = int64_t(column[size_t(x) * n]);
-        sum += ab != Type::B1 ? p * q : popAnd ? p & q : p ^ q;
+        sum += ta != Type::B1 ? p * q : popAnd ? p & q : p ^ q;
       }
       if (saturate) sum = sum > INT32_MAX ? INT32_MAX : sum < INT32_MIN ? INT32_MIN : sum;
       return uint32_t(uint64_t(sum));
@@ -144,6 +153,14 @@ struct Product {
       for (unsigned x = 0; x < k; ++x) start = std::fma(row[x], column[size_t(x) * n], start);
       return bitsOf(d, start);
     }
+    if (arithmetic.payload) {
+      uint32_t sum = uint32_t(int64_t(start));
+      for (unsigned x = 0; x < k; ++x)
+        sum += uint32_t(int64_t(row[x])) * uint32_t(int64_t(column[size_t(x) * n]));
+      return bitsOfPayload(d, sum);
+    }
+    if (arithmetic.mma == Arithmetic::Exact)
+      return tensorCoreElement(TensorCore::of(ta, smVersion), ta, tb, d, k, row, column, n, start);
     float sum = float(start);
     for (unsigned x = 0; x < k; ++x) sum = std::fma(float(row[x]), float(column[size_t(x) * n]), sum);
     return bitsOf(d, sum);
@@ -168,15 +185,15 @@ static void multiplyQuadPairs(WarpRun &w, const Inst &inst, Mask mask) {
     return (row + 4 * half) * 8 + (type == Type::F16 ? e : (e & 4) + (u & 2) + (e & 1));
   };
   for (unsigned pair = 0; pair < 4; ++pair) {
-    Product p(s.m, s.n, s.k, s.a, s.d, 0);
+    Product p(w, s.m, s.n, s.k, s.a, s.b, s.d, 0);
     for (unsigned t = 0; t < 8; ++t) {
       unsigned half = t / 4, u = t % 4, lane = 16 * half + 4 * pair + u;
       for (unsigned e = 0; e < 4; ++e) {
         unsigned row = (aColumns ? e : u) + 4 * half, column = (bRows ? e : u) + 4 * half;
-        p.a[row * s.k + (aColumns ? u : e)] = numberOf(s.a, a.get(lane, e));
-        p.b[(bRows ? u : e) * s.n + column] = numberOf(s.b, b.get(lane, e));
+        p.a[row * s.k + (aColumns ? u : e)] = p.number(s.a, a.get(lane, e));
+        p.b[(bRows ? u : e) * s.n + column] = p.number(s.b, b.get(lane, e));
       }
-      for (unsigned e = 0; e < 8; ++e) p.c[place(cType, u, half, e)] = numberOf(cType, c.get(lane, e));
+      for (unsigned e = 0; e < 8; ++e) p.c[place(cType, u, half, e)] = p.number(cType, c.get(lane, e));
     }
     for (unsigned t = 0; t < 8; ++t) {
       unsigned half = t / 4, u = t % 4, lane = 16 * half + 4 * pair + u;
@@ -193,7 +210,7 @@ void exec::multiplyFragments(Warp &warp, const Inst &inst, Mask mask) {
   WarpRun &w = static_cast<WarpRun &>(warp);
   const MmaShape &s = mmaShapes[inst.imm];
   if (s.quadPairs) return multiplyQuadPairs(w, inst, mask);
-  Product p(s.m, s.n, s.k, s.a, s.d, inst.mods);
+  Product p(w, s.m, s.n, s.k, s.a, s.b, s.d, inst.mods);
   const uint32_t *pool = w.cta->operands + inst.aux;
   Fragment d = {w, pool, s.d}, a = {w, pool + s.dRegisters, s.a}, b = {w, a.pool + s.aRegisters, s.b};
   Fragment c = {w, b.pool + s.bRegisters, s.d};
@@ -208,13 +225,13 @@ void exec::multiplyFragments(Warp &warp, const Inst &inst, Mask mask) {
     unsigned g = lane / 4, q = lane % 4;
     for (unsigned e = 0; e < s.aRegisters * per; ++e) {
       unsigned r = e / per, group = s.m == 8 ? r : r / 2, row = s.m == 8 ? g : g + 8 * (r % 2);
-      p.a[size_t(row) * s.k + q * per + 4 * per * group + e % per] = numberOf(s.a, a.get(lane, e));
+      p.a[size_t(row) * s.k + q * per + 4 * per * group + e % per] = p.number(s.a, a.get(lane, e));
     }
     for (unsigned e = 0; e < s.bRegisters * per; ++e)
-      p.b[size_t(q * per + 4 * per * (e / per) + e % per) * s.n + g] = numberOf(s.b, b.get(lane, e));
+      p.b[size_t(q * per + 4 * per * (e / per) + e % per) * s.n + g] = p.number(s.b, b.get(lane, e));
   }
   accumulators([&](unsigned lane, unsigned e, unsigned row, unsigned column) {
-    p.c[size_t(row) * s.n + column] = numberOf(s.d, c.get(lane, e));
+    p.c[size_t(row) * s.n + column] = p.number(s.d, c.get(lane, e));
   });
   accumulators([&](unsigned lane, unsigned e, unsigned row, unsigned column) {
     if (mask >> lane & 1) d.set(lane, e, p.element(row, column));
@@ -365,13 +382,13 @@ void exec::wmmaMultiply(Warp &warp, const Inst &inst, Mask mask) {
   Fragment d = take(WmmaPart::Accumulator, inst.type), a = take(WmmaPart::A, s.type),
            b = take(WmmaPart::B, s.type);
   Fragment c = take(WmmaPart::Accumulator, inst.type2);
-  Product p(s.m, s.n, s.k, s.type, inst.type, inst.mods);
+  Product p(w, s.m, s.n, s.k, s.type, s.type, inst.type, inst.mods);
   auto read = [&](const Fragment &f, WmmaPart part, std::vector<double> &to) {
     unsigned registers = wmmaRegisters(s, part, f.type), bits = elementBits(f.type);
     unsigned perLane = bits == 64 ? registers : registers * 32 / bits;
     for (unsigned e = 0; e < to.size(); ++e) {
       unsigned place = isTurned(part, f.type) ? e % s.k * s.n + e / s.k : e;
-      to[place] = numberOf(f.type, f.get(e / perLane, e % perLane));
+      to[place] = p.number(f.type, f.get(e / perLane, e % perLane));
     }
   };
   read(a, WmmaPart::A, p.a);

@@ -89,6 +89,7 @@ bool finishCopies(const Place &a) {
         ++k;
         continue;
       }
+      ++cta.mbarrierEvents;
       w.asyncArrivals.erase(w.asyncArrivals.begin() + long(k));
       finishCopiesBefore(w, arrival.lanes, arrival.copiesBefore);
       for (Mask m = arrival.lanes; m; m &= m - 1) {
@@ -135,6 +136,15 @@ bool locate(WarpRun &w, const Inst &inst, unsigned lane, uint32_t &at) {
 
 } // namespace
 
+std::string exec::describePhaseWait(const CtaRun &cta, const PhaseWait &wait) {
+  uint64_t word;
+  std::memcpy(&word, cta.shared + wait.barrier, 8);
+  Object o = decode(word);
+  return "the end of phase " + std::to_string(wait.phase) + " of the mbarrier at shared byte " +
+         std::to_string(wait.barrier) + " (" + std::to_string(o.pending) + " of " +
+         std::to_string(o.expected) + " arrivals are missing)";
+}
+
 void exec::mbarrier(Warp &warp, const Inst &inst, Mask mask) {
   WarpRun &w = static_cast<WarpRun &>(warp);
   const uint32_t *pool = w.cta->operands + inst.aux;
@@ -142,6 +152,7 @@ void exec::mbarrier(Warp &warp, const Inst &inst, Mask mask) {
   bool flag = inst.mods >> 20 & 1, waits = op == MbarrierOp::TestWait;
   ++w.spins;
   Mask failed = 0;
+  w.run->mbarrierEvents += !waits && op != MbarrierOp::PendingCount;
   auto value = [&](unsigned lane) -> uint64_t {
     if (inst.b == NoOperand) return 1;
     return inst.width == 8 ? reinterpret_cast<const uint64_t *>(w.r + inst.b)[lane]
@@ -206,11 +217,19 @@ void exec::mbarrier(Warp &warp, const Inst &inst, Mask mask) {
     }
     default: { // an unusable barrier keeps nobody waiting: it is reported
       bool over = !usable || test(a, flag, value(lane));
-      if (!over) failed |= 1u << lane;
+      if (!over) {
+        failed |= 1u << lane;
+        PhaseWait &wait = w.phaseWaits[&inst];
+        wait.lanes = (wait.barrier == a.at ? wait.lanes : 0) | 1u << lane;
+        wait.barrier = a.at;
+        wait.phase = o.phase;
+      }
       Mask &p = *reinterpret_cast<Mask *>(w.r + inst.dst);
       p = (p & ~(1u << lane)) | (over ? 1u << lane : 0);
     }
     }
   }
-  if (waits && failed) giveWay(w);
+  if (!waits || !failed) return;
+  if (failed == mask) ++w.idleSpins;
+  giveWay(w);
 }

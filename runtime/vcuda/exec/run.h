@@ -65,6 +65,13 @@ struct AsyncArrival {
   Clock clock; ///< with full checks: what it hands on
 };
 
+/// Lanes that asked in vain whether a phase of an mbarrier is over.
+struct PhaseWait {
+  uint32_t barrier = 0; ///< shared offset
+  bool phase = false;
+  Mask lanes = 0;
+};
+
 struct CtaRun;
 
 struct WarpRun : Warp {
@@ -79,6 +86,7 @@ struct WarpRun : Warp {
   uint32_t commits[32] = {};
   uint64_t copiesIssued = 0;
   std::vector<AsyncArrival> asyncArrivals;
+  std::map<const Inst *, PhaseWait> phaseWaits; ///< since something last moved
   /// Clocks at the last fence, and what later ones will have learnt from strong reads of shared memory.
   std::vector<uint32_t> fenced, seen;
   uint32_t lastSpins = 0, stuckSlices = 0;
@@ -116,6 +124,8 @@ struct CtaRun : Cta {
   std::map<uint32_t, std::vector<uint32_t>>
       releases;                                 ///< clocks that strong writes published, by shared offset
   std::map<uint32_t, MbarrierClocks> mbarriers; ///< by shared offset
+  uint64_t mbarrierEvents = 0;                  ///< initialisations, arrivals and ends
+  uint32_t idleRounds = 0; ///< in which every warp did nothing but wait for an mbarrier in vain
   uint64_t random = 0;
   std::shared_ptr<SharedShadow> shadowStorage; ///< kept from CTA to CTA
   std::shared_ptr<FullCta> fullStorage;        ///< the same
@@ -126,6 +136,8 @@ struct CtaRun : Cta {
   /// Runs until all warps are done, or no warp can go on without another CTA.
   Outcome advance();
   bool runWarp(WarpRun &warp);
+  /// Whether the CTA waits for mbarriers that nobody can complete any more, after a round.
+  bool waitsForEver(bool onlyWaited, uint64_t eventsBefore);
   uint32_t liveThreads() const;
   void completeBarriers();
   void releaseBarrier(uint32_t id);
@@ -175,6 +187,7 @@ struct Launch {
   const ModuleInstance *instance = nullptr;
   const Code *code = nullptr;
   const Inst *instructions = nullptr;
+  std::vector<Inst> adapted; ///< for arithmetic that is not the default one
   const CodeFunction *function = nullptr;
   uint32_t functionIndex = 0;
   const KernelInfo *kernel = nullptr;
@@ -199,6 +212,8 @@ struct Launch {
   uint64_t constantValue(const ConstantSlot &slot, uint32_t localBase) const;
 };
 
+/// What the lanes wait for, in words.
+std::string describePhaseWait(const CtaRun &cta, const PhaseWait &wait);
 /// Makes a register window of a function: constants filled, the rest zero.
 Frame *makeFrame(WarpRun &warp, uint32_t function, Frame *parent, uint32_t localBase);
 void freeFrame(WarpRun &warp, Frame *frame);

@@ -60,8 +60,8 @@ def run(kernel="saxpy", bytes_of_x=4000, **environment):
 class CtypesTest(unittest.TestCase):
     def test_saxpy(self):
         for environment in ({}, {"VCUDA_CHECKS": "off"}, {"VCUDA_CHECKS": "full"}, {"VCUDA_SCHEDULE": "reverse"},
-                            {"VCUDA_SCHEDULE": "random:7"}, {"VCUDA_SCHEDULE": "ahead"},
-                            {"VCUDA_THREADS": "1"}, {"VCUDA_DEVICE": "sm_86"}, {"VCUDA_DEVICE": "h200"}, {"VCUDA_DEVICE": "a2,a100"}):
+                            {"VCUDA_SCHEDULE": "random:7"}, {"VCUDA_SCHEDULE": "ahead"}, {"VCUDA_MMA": "exact"},
+                            {"VCUDA_APPROXIMATIONS": "jitter:3"}, {"VCUDA_THREADS": "1"}, {"VCUDA_DEVICE": "sm_86"}, {"VCUDA_DEVICE": "h200"}, {"VCUDA_DEVICE": "a2,a100"}):
             with self.subTest(environment):
                 result = run(**environment)
                 self.assertEqual(result.returncode, 0, result.stderr)
@@ -112,6 +112,8 @@ class CtypesTest(unittest.TestCase):
     def test_bad_settings_are_named(self):
         for name, value, text in (("VCUDA_DEVICE", "a1000", "a100"), ("VCUDA_CHECKS", "yes", "off, fast or full"),
                                   ("VCUDA_SCHEDULE", "sideways", "random:SEED"), ("VCUDA_THREADS", "many", "number"),
+                                  ("VCUDA_MMA", "slow", "fast or exact"), ("VCUDA_FLOATS", "ints", "values or payloads"),
+                                  ("VCUDA_APPROXIMATIONS", "jitter", "nearest or jitter:SEED"),
                                   ("VCUDA_FINDINGS", "/nonexistent/f", "No such file")):
             with self.subTest(name):
                 result = run(**{name: value})

@@ -179,6 +179,15 @@ TEST_F(OutputsTest, OptionsAreChecked) {
   EXPECT_EQ(setOption("schedule", "ahead:3"), 1);
   EXPECT_EQ(setOption("schedule", "ahead"), 1);
   EXPECT_EQ(setOption("schedule", "forward"), 1);
+  EXPECT_EQ(setOption("mma", "slow"), 0);
+  EXPECT_EQ(setOption("mma", "exact"), 1);
+  EXPECT_EQ(setOption("mma", "fast"), 1);
+  EXPECT_EQ(setOption("approximations", "jitter"), 0);
+  EXPECT_EQ(setOption("approximations", "jitter:7"), 1);
+  EXPECT_EQ(setOption("approximations", "nearest"), 1);
+  EXPECT_EQ(setOption("floats", "ints"), 0);
+  EXPECT_EQ(setOption("floats", "payloads"), 1);
+  EXPECT_EQ(setOption("floats", "values"), 1);
   EXPECT_EQ(setOption("threads", "-1"), 0);
   EXPECT_EQ(setOption("nothing", "1"), 0);
   EXPECT_EQ(setOption(nullptr, nullptr), 0);

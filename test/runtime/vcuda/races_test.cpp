@@ -109,4 +109,22 @@ INSTANTIATE_TEST_SUITE_P(
                                      Schedule{Schedule::Ahead, 1})),
     raceName);
 
+/// Waits for a phase that nobody can end are told apart from waits that somebody else ends.
+TEST(Deadlocks, MbarrierThatNobodyCompletes) {
+  for (Checks checks : {Checks::Off, Checks::Fast, Checks::Full}) {
+    Device device;
+    device.options.checks = checks;
+    ModuleInstance module = device.load(readProgram("races.o3.ptx"));
+    expectClean(device.run(module, "lonelyFixed", {2}, {64}, out(device)));
+    LaunchResult r = device.run(module, "lonely", {2}, {64}, out(device));
+    EXPECT_EQ(r.status, LaunchResult::Deadlock);
+    EXPECT_NE(r.message.find("warp 0 waits at line"), std::string::npos) << r.message;
+    EXPECT_NE(r.message.find("warp 1 waits at line"), std::string::npos) << r.message;
+    EXPECT_NE(r.message.find(
+                  "for the end of phase 0 of the mbarrier at shared byte 0 (1 of 2 arrivals are missing)"),
+              std::string::npos)
+        << r.message;
+  }
+}
+
 } // namespace

@@ -47,6 +47,7 @@ void bar(Warp &w, const Inst &i) {
 }
 void nanosleep(Warp &w, const Inst &i) {
   ++w.spins;
+  ++w.idleSpins;
   if (lanesOf(w, i)) giveWay(w);
 }
 void nothing(Warp &, const Inst &) {}

@@ -61,6 +61,25 @@ void joinInto(std::shared_ptr<const Clock> &to, const Clock &clock) {
   to = std::move(joined);
 }
 
+/// Strong reads that a warp remembers one by one until a fence.
+constexpr size_t seenLimit = 64;
+
+/// One entry for each kind of fence: what any lane has seen then counts for all of them.
+void throwTogether(std::vector<FullWarp::Seen> &seen) {
+  std::vector<FullWarp::Seen> few;
+  for (bool wide : {false, true}) {
+    FullWarp::Seen together;
+    together.wide = wide;
+    for (const FullWarp::Seen &s : seen) {
+      if (s.wide != wide) continue;
+      together.lanes |= s.lanes;
+      joinInto(together.clock, *s.clock);
+    }
+    if (together.lanes) few.push_back(std::move(together));
+  }
+  seen = std::move(few);
+}
+
 void acquireFrom(WarpRun &warp, unsigned lane, bool orders, bool narrow, uint64_t at,
                  const Publication &from) {
   FullWarp &w = warp.known;
@@ -75,6 +94,7 @@ void acquireFrom(WarpRun &warp, unsigned lane, bool orders, bool narrow, uint64_
       }
       if (s.lanes == 1u << lane) return joinInto(s.clock, *clock);
     }
+    if (w.seen.size() == seenLimit) throwTogether(w.seen);
     w.seen.push_back({1u << lane, at, clock, otherCta});
   };
   bool other = from.wideCta != warp.run->number;

@@ -276,3 +276,20 @@ template <bool Fixed> __device__ void sameWordBody(int *out) {
   *out = Fixed ? 3 : (int)threadIdx.x; // first: sameWord second: sameWord
 }
 TWINS(sameWord, (int *out), (out))
+
+// One of two threads arrives; both wait.
+template <bool Fixed> __device__ void lonelyBody(int *out) {
+  __shared__ uint64_t barrier;
+  unsigned b = sharedAddress(&barrier), over = 0;
+  if (threadIdx.x == 0) asm volatile("mbarrier.init.shared.b64 [%0], 2;" ::"r"(b) : "memory");
+  __syncthreads();
+  if (threadIdx.x % 32) return;
+  uint64_t state;
+  if (Fixed || threadIdx.x == 0) asm volatile("mbarrier.arrive.shared.b64 %0, [%1];" : "=l"(state) : "r"(b) : "memory");
+  while (!over) {
+    asm volatile("{.reg .pred p; mbarrier.test_wait.parity.shared.b64 p, [%1], 0; selp.u32 %0, 1, 0, p;}" : "=r"(over) : "r"(b) : "memory");
+    if (!over) __nanosleep(20);
+  }
+  out[threadIdx.x] = 1;
+}
+TWINS(lonely, (int *out), (out))
