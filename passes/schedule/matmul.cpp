@@ -38,8 +38,8 @@ public:
         emitter(kernel.emitter), b(kernel.b), region(region) {}
 
   Launch build() {
-    // Three products for one keep twice the fragments.
-    if (p.split) kernel.preferRegisters();
+    // Three products for one keep twice the fragments, and a tile by hand may be larger than a product suits.
+    if (p.split || region.byHand.tile) kernel.preferRegisters();
     placeTile();
     Value acc = mainLoop();
     if (memory)
