@@ -23,7 +23,7 @@ private:
   void checkAlias(const Value &value, std::string_view kind, const Vec<int64_t> &dims) const;
   void bindOp(size_t index);
   const Variant &chooseVariant(const Op &op) const;
-  void bindLaunch(const Op &op, int opIndex, const Launch &launch);
+  void bindLaunch(const Op &op, int opIndex, const Launch &launch, size_t number);
   void bindArg(const Op &op, const Launch &launch, size_t index);
   void expectDense(const Op &op, int buffer) const;
   void bindOutput(size_t output);
@@ -188,11 +188,12 @@ void Binder::bindArg(const Op &op, const Launch &launch, size_t index) {
   result.words.push_back(word);
 }
 
-void Binder::bindLaunch(const Op &op, int opIndex, const Launch &launch) {
+void Binder::bindLaunch(const Op &op, int opIndex, const Launch &launch, size_t number) {
   static constexpr uint64_t gridLimits[3] = {INT32_MAX, 65535, 65535};
   BoundStep step;
   step.kind = OpKind::Run;
   step.op = opIndex;
+  step.number = uint32_t(number);
   BoundLaunch &bound = step.launch;
   bound.op = opIndex;
   bound.kernel = launch.kernel;
@@ -235,7 +236,8 @@ void Binder::expectDense(const Op &op, int buffer) const {
 void Binder::bindOp(size_t index) {
   const Op &op = plan.ops[index];
   if (op.kind == OpKind::Run) {
-    for (const Launch &launch : chooseVariant(op).launches) bindLaunch(op, int(index), launch);
+    const Vec<Launch> &launches = chooseVariant(op).launches;
+    for (size_t i = 0; i < launches.size(); ++i) bindLaunch(op, int(index), launches[i], i);
     return;
   }
   BoundStep step;

@@ -69,6 +69,7 @@ struct BoundLaunch {
 struct BoundStep {
   OpKind kind = OpKind::Run;
   int op = 0;           ///< -1: bringing an output to the caller's tensor
+  uint32_t number = 0;  ///< among the launches of the op's variant
   BoundLaunch launch;   ///< Run
   int from = 0, to = 0; ///< Copy, Set: buffers
   int output = -1;      ///< Copy to this output's tensor

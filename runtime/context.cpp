@@ -11,6 +11,9 @@ Context::Context(Module &module, const dlc_context_options &options)
     : module(module), device(module.acquireDevice(options)), flags(options.flags) {
   ++module.references;
   try {
+    if ((flags & DLC_CONTEXT_GRAPH) && (flags & DLC_CONTEXT_SYNC))
+      fail(DLC_ERROR_INVALID_ARGUMENT, "a graph is launched as a whole: DLC_CONTEXT_SYNC can't wait inside",
+           "choose DLC_CONTEXT_GRAPH or DLC_CONTEXT_SYNC");
     CurrentContext current(device.driver, device.context);
     expectSuccess(device.driver, device.driver.streamCreate(&ownStream, 0), "can't create a stream");
     CuResult result = device.driver.eventCreate(&done, cuEventNoTiming);
@@ -27,6 +30,7 @@ Context::~Context() {
   bool isCurrent = device.driver.contextPush(device.context) == 0;
   if (hasWork) device.driver.eventSynchronize(done);
   // Blocks need the device's state: they go before it, even if the driver can't take them any more.
+  graph = {};
   arena = {}, zeroed = {};
   guarded.clear(), ownInputs.clear(), ownOutputs.clear();
   device.driver.eventDestroy(done);
@@ -47,12 +51,27 @@ void Context::expectHealthy() const {
 
 void Context::check(CuResult result, std::string_view what) {
   if (result == 0) return;
-  if (isSticky(result)) {
-    std::string text = concat(what, ": ", device.driver.describe(result)).substr(0, sizeof(poison) - 1);
-    std::memcpy(poison, text.c_str(), text.size() + 1);
-    isPrepared = false;
+  if (!isSticky(result)) return expectSuccess(device.driver, result, what);
+  // Whichever call hears of it: a kernel failed before. With DLC_CONTEXT_SYNC that is the one waited for.
+  std::string cause(what);
+  if (isBusy && !(flags & DLC_CONTEXT_SYNC))
+    cause = concat("one of ", launchNames(),
+                   " failed; create the context with DLC_CONTEXT_SYNC (dlc-run --sync) to learn which");
+  std::string text = concat(cause, ": ", device.driver.describe(result)).substr(0, sizeof(poison) - 1);
+  std::memcpy(poison, text.c_str(), text.size() + 1);
+  isPrepared = false;
+  expectSuccess(device.driver, result, cause);
+}
+
+// "3 launches ('k0_mul', 'k1_sum', 'k2_add')".
+std::string Context::launchNames() const {
+  std::string kernels;
+  size_t count = 0;
+  for (const BoundStep &step : bound.steps) {
+    if (step.kind != OpKind::Run || ++count > 4) continue;
+    kernels += concat(count > 1 ? ", " : "", inQuotes(module.plan.kernels[size_t(step.launch.kernel)].name));
   }
-  expectSuccess(device.driver, result, what);
+  return concat(count, " launches (", kernels, count > 4 ? ", ...)" : ")");
 }
 
 std::string Context::describe(const BoundStep &step) const {
@@ -67,27 +86,13 @@ void Context::checkStep(CuResult result, const BoundStep &step, std::string_view
   if (result != 0) check(result, concat(describe(step), " ", what));
 }
 
-// A failure found while waiting belongs to one of the launches before.
-void Context::checkWait(CuResult result) {
-  if (result == 0) return;
-  std::string kernels;
-  size_t count = 0;
-  for (const BoundStep &step : bound.steps) {
-    if (step.kind != OpKind::Run || ++count > 4) continue;
-    kernels += concat(count > 1 ? ", " : "", inQuotes(module.plan.kernels[size_t(step.launch.kernel)].name));
-  }
-  if (count > 4) kernels += ", ...";
-  check(result, concat("one of ", count, " launches (", kernels,
-                       ") failed; create the context with DLC_CONTEXT_SYNC (dlc-run --sync) to learn which"));
-}
-
 // ---- Preparing
 // ------------------------------------------------------------------------------------------------
 
 void Context::waitForWork() {
   if (!hasWork) return;
-  checkWait(device.driver.eventSynchronize(done));
-  hasWork = false;
+  check(device.driver.eventSynchronize(done), "can't wait for earlier work");
+  hasWork = isBusy = false;
 }
 
 void Context::prepare(std::span<const int64_t> values) {
@@ -95,13 +100,34 @@ void Context::prepare(std::span<const int64_t> values) {
   if (isPrepared && std::equal(values.begin(), values.end(), choices.begin(), choices.end())) return;
   CurrentContext current(device.driver, device.context);
   isPrepared = false;
-  bound = bindPlan(module.plan, device.limits, values);
-  choices.assign(values.begin(), values.end());
+  if (!recall(values)) {
+    Prepared fresh{Vec<int64_t>(values.begin(), values.end()), bindPlan(module.plan, device.limits, values)};
+    if (!choices.empty() || !bound.slots.empty()) {
+      if (earlier.size() + 1 == mostPrepared) earlier.erase(earlier.begin());
+      earlier.push_back({std::move(choices), std::move(bound)});
+    }
+    choices = std::move(fresh.choices), bound = std::move(fresh.bound);
+  }
   growMemory();
   resolve();
   for (const BoundStep &step : bound.steps)
     if (step.kind == OpKind::Run) device.allowShared(module.plan, step.launch.kernel, step.launch.shared);
+  if ((flags & DLC_CONTEXT_GRAPH) && !graph)
+    graph.reset(hostNew<Graph>(module.plan, device, module.deviceAllocator));
   isPrepared = true;
+}
+
+// Takes up the plan for these choices if it is known. Whatever it says, memory is looked at again.
+bool Context::recall(std::span<const int64_t> values) {
+  auto isIt = [&](const Vec<int64_t> &known) {
+    return std::equal(values.begin(), values.end(), known.begin(), known.end());
+  };
+  if (!bound.slots.empty() && isIt(choices)) return true;
+  auto at = std::find_if(earlier.begin(), earlier.end(), [&](const Prepared &p) { return isIt(p.choices); });
+  if (at == earlier.end()) return false;
+  std::swap(at->choices, choices), std::swap(at->bound, bound);
+  std::rotate(at, at + 1, earlier.end());
+  return true;
 }
 
 DeviceBlock &Context::ownBlock(Vec<DeviceBlock> &blocks, size_t index, uint64_t bytes,
@@ -270,14 +296,13 @@ void Context::setTensors() {
         (pointer.isOutput ? outputAddresses : inputAddresses)[size_t(pointer.index)] + pointer.offset;
 }
 
-void Context::issueSet(CuStream stream, const BoundStep &step) {
-  const Op &op = module.plan.ops[size_t(step.op)];
-  CuAddress to = addressOf(step.to);
-  uint64_t count = bound.buffers[size_t(step.to)].bytes / uint64_t(op.width);
-  CuResult result = op.width == 1   ? device.driver.fill8(to, uint8_t(op.value), count, stream)
-                    : op.width == 2 ? device.driver.fill16(to, uint16_t(op.value), count, stream)
-                                    : device.driver.fill32(to, op.value, count, stream);
-  checkStep(result, step, "can't be issued");
+// What a copy or a set is about.
+Context::Transfer Context::transferOf(const BoundStep &step) const {
+  if (step.kind == OpKind::Set) return {addressOf(step.to), 0, bound.buffers[size_t(step.to)].bytes};
+  if (step.output >= 0)
+    return {outputAddresses[size_t(step.output)], addressOf(step.from),
+            bound.outputBytes[size_t(step.output)]};
+  return {addressOf(step.to), addressOf(step.from), bound.buffers[size_t(step.to)].bytes};
 }
 
 void Context::issueStep(CuStream stream, BoundStep &step) {
@@ -289,22 +314,54 @@ void Context::issueStep(CuStream stream, BoundStep &step) {
                              stream, parameters.data() + launch.firstWord, nullptr);
     checkStep(result, step, "can't be launched");
   } else if (step.kind == OpKind::Set) {
-    issueSet(stream, step);
+    const Op &op = module.plan.ops[size_t(step.op)];
+    Transfer set = transferOf(step);
+    uint64_t count = set.bytes / uint64_t(op.width);
+    CuResult result = op.width == 1   ? device.driver.fill8(set.to, uint8_t(op.value), count, stream)
+                      : op.width == 2 ? device.driver.fill16(set.to, uint16_t(op.value), count, stream)
+                                      : device.driver.fill32(set.to, op.value, count, stream);
+    checkStep(result, step, "can't be issued");
   } else {
-    CuAddress from = addressOf(step.from);
-    CuAddress to = step.output >= 0 ? outputAddresses[size_t(step.output)] : addressOf(step.to);
-    uint64_t bytes =
-        step.output >= 0 ? bound.outputBytes[size_t(step.output)] : bound.buffers[size_t(step.to)].bytes;
-    if (from != to) checkStep(device.driver.copy(to, from, bytes, stream), step, "can't be issued");
+    Transfer copy = transferOf(step);
+    if (copy.from != copy.to)
+      checkStep(device.driver.copy(copy.to, copy.from, copy.bytes, stream), step, "can't be issued");
   }
   if (flags & DLC_CONTEXT_SYNC) checkStep(device.driver.streamSynchronize(stream), step, "failed");
+}
+
+// Lets the graph do what the bound plan says.
+void Context::setGraph() {
+  graph->begin();
+  for (BoundStep &step : bound.steps) {
+    CuResult result = 0;
+    if (step.kind == OpKind::Run) {
+      const BoundLaunch &launch = step.launch;
+      result =
+          graph->setKernel(step, bound.words.data() + launch.firstWord, parameters.data() + launch.firstWord);
+    } else if (step.kind == OpKind::Set) {
+      const Op &op = module.plan.ops[size_t(step.op)];
+      Transfer set = transferOf(step);
+      result = graph->setFill(step, set.to, op.value, unsigned(op.width), set.bytes / uint64_t(op.width));
+    } else if (Transfer copy = transferOf(step); copy.from != copy.to) {
+      result = graph->setCopy(step, copy.to, copy.from, copy.bytes);
+    }
+    checkStep(result, step, "can't be changed in the graph");
+  }
+  check(graph->end(), "can't disable a node of the graph");
 }
 
 void Context::issue(CuStream stream, int onlyOp) {
   if (hasWork && stream != workStream)
     check(device.driver.streamWaitEvent(stream, done, 0), "can't order streams");
-  for (BoundStep &step : bound.steps)
-    if (onlyOp < 0 || step.op == onlyOp) issueStep(stream, step);
+  isBusy = true;
+  if (graph && onlyOp < 0) {
+    setGraph();
+    if (CuResult result = graph->launch(stream); result != 0)
+      check(result, concat("the graph of ", bound.steps.size(), " launches and copies can't be launched"));
+  } else {
+    for (BoundStep &step : bound.steps)
+      if (onlyOp < 0 || step.op == onlyOp) issueStep(stream, step);
+  }
   check(device.driver.eventRecord(done, stream), "can't record an event");
   hasWork = true;
   workStream = stream;
@@ -381,10 +438,10 @@ void Context::run(std::span<const dlc_tensor> inputs, std::span<const dlc_tensor
   issue(ownStream, -1);
   for (size_t i = 0; i < outputs.size(); ++i)
     if (outputs[i].memory == DLC_HOST && bound.outputBytes[i] > 0)
-      checkWait(
-          device.driver.copyToHost(outputs[i].data, outputAddresses[i], bound.outputBytes[i], ownStream));
-  checkWait(device.driver.streamSynchronize(ownStream));
-  hasWork = false;
+      check(device.driver.copyToHost(outputs[i].data, outputAddresses[i], bound.outputBytes[i], ownStream),
+            "can't download an output");
+  check(device.driver.streamSynchronize(ownStream), "can't wait for the run");
+  hasWork = isBusy = false;
 }
 
 void Context::upload(CuAddress to, const void *from, uint64_t bytes) {
@@ -396,8 +453,8 @@ void Context::upload(CuAddress to, const void *from, uint64_t bytes) {
 void Context::download(void *to, CuAddress from, uint64_t bytes) {
   if (bytes == 0) return;
   CurrentContext current(device.driver, device.context);
-  checkWait(device.driver.copyToHost(to, from, bytes, ownStream));
-  checkWait(device.driver.streamSynchronize(ownStream));
+  check(device.driver.copyToHost(to, from, bytes, ownStream), "can't download");
+  check(device.driver.streamSynchronize(ownStream), "can't download");
 }
 void Context::fill(CuAddress to, uint8_t value, uint64_t bytes) {
   if (bytes == 0) return;
@@ -406,7 +463,7 @@ void Context::fill(CuAddress to, uint8_t value, uint64_t bytes) {
 }
 void Context::synchronize() {
   CurrentContext current(device.driver, device.context);
-  checkWait(device.driver.streamSynchronize(ownStream));
+  check(device.driver.streamSynchronize(ownStream), "can't wait for the work");
 }
 
 } // namespace dlc::rt

@@ -1,7 +1,7 @@
 // An execution context: a module's plan for one set of dims, with memory, ready to be launched.
 #pragma once
 
-#include "runtime/module.h"
+#include "runtime/graph.h"
 
 #include <span>
 
@@ -58,12 +58,18 @@ private:
   void resolve();
   void waitForWork();
   void setTensors();
+  bool recall(std::span<const int64_t> values);
+  void setGraph();
   void issue(CuStream stream, int onlyOp);
   void issueStep(CuStream stream, BoundStep &step);
-  void issueSet(CuStream stream, const BoundStep &step);
+  struct Transfer {
+    CuAddress to = 0, from = 0;
+    uint64_t bytes = 0;
+  };
+  Transfer transferOf(const BoundStep &step) const;
   void checkStep(CuResult result, const BoundStep &step, std::string_view what);
   void check(CuResult result, std::string_view what);
-  void checkWait(CuResult result);
+  std::string launchNames() const;
   std::string describe(const BoundStep &step) const;
   DeviceBlock &ownBlock(Vec<DeviceBlock> &blocks, size_t index, uint64_t bytes, std::string_view what);
 
@@ -72,9 +78,16 @@ private:
   bool isPrepared = false;
   Vec<int64_t> choices;
   BoundPlan bound;
+  struct Prepared {
+    Vec<int64_t> choices;
+    BoundPlan bound;
+  };
+  static constexpr size_t mostPrepared = 8;
+  Vec<Prepared> earlier; ///< plans for other choices, the latest last
   DeviceBlock arena, zeroed;
   Vec<DeviceBlock> guarded;               ///< guard mode: by buffer
   Vec<DeviceBlock> ownInputs, ownOutputs; ///< for host tensors
+  HostPtr<Graph> graph;                   ///< with DLC_CONTEXT_GRAPH, from the first prepare on
   Vec<CuAddress> inputAddresses, outputAddresses;
   Vec<void *> parameters; ///< by word
   Vec<CallerPointer> callerPointers;
@@ -82,6 +95,7 @@ private:
   CuStream ownStream = nullptr;
   CuEvent done = nullptr; ///< behind the last work
   bool hasWork = false;
+  bool isBusy = false;           ///< launches may be under way
   CuStream workStream = nullptr; ///< where that was issued
 };
 

@@ -52,12 +52,23 @@ Driver Driver::open(const char *path) {
          "update the NVIDIA driver");
   DLC_DRIVER_FUNCTIONS(DLC_FIND)
 #undef DLC_FIND
+#define DLC_FIND(member, name, symbol, parameters)                                                           \
+  driver.member =                                                                                            \
+      reinterpret_cast<CuResult(*) parameters>(findFunction(driver.library, getProcAddress, name, symbol));
+  DLC_GRAPH_FUNCTIONS(DLC_FIND)
+#undef DLC_FIND
   if (CuResult result = driver.init(0); result != 0) {
     dlc_status status = statusOf(result) == DLC_ERROR_NO_DEVICE ? DLC_ERROR_NO_DEVICE : DLC_ERROR_NO_DRIVER;
     fail(status, concat("the CUDA driver does not start: ", driver.describe(result)),
          startHelp(driver.library));
   }
   return driver;
+}
+
+bool Driver::hasGraphs() const {
+#define DLC_IS_THERE(member, name, symbol, parameters) &&member
+  return true DLC_GRAPH_FUNCTIONS(DLC_IS_THERE);
+#undef DLC_IS_THERE
 }
 
 std::string Driver::describe(CuResult result) const {

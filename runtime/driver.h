@@ -18,6 +18,9 @@ using CuModule = struct CuModuleObject *;
 using CuFunction = struct CuFunctionObject *;
 using CuStream = struct CuStreamObject *;
 using CuEvent = struct CuEventObject *;
+using CuGraph = struct CuGraphObject *;
+using CuGraphNode = struct CuGraphNodeObject *;
+using CuGraphExec = struct CuGraphExecObject *;
 
 enum CuDeviceAttribute : int {
   cuAttributeSms = 16,
@@ -27,7 +30,40 @@ enum CuDeviceAttribute : int {
 };
 enum : int { cuFunctionDynamicShared = 8 };
 enum : unsigned { cuEventNoTiming = 2, cuStreamNonBlocking = 1 };
+enum : int { cuMemoryDevice = 2 };
 enum CuJitOption : int { cuJitErrorLog = 5, cuJitErrorLogBytes = 6 };
+
+/// CUDA_KERNEL_NODE_PARAMS_v2.
+struct CuKernelNode {
+  CuFunction function;
+  unsigned grid[3], block[3], shared;
+  void **parameters, **extra;
+  void *kernel;
+  CuContext context;
+};
+/// CUDA_MEMCPY3D_v2: of device memory, one row.
+struct CuCopy {
+  size_t fromX, fromY, fromZ, fromLevel;
+  int fromKind;
+  const void *fromHost;
+  CuAddress from;
+  void *fromArray, *reserved0;
+  size_t fromPitch, fromHeight;
+  size_t toX, toY, toZ, toLevel;
+  int toKind;
+  void *toHost;
+  CuAddress to;
+  void *toArray, *reserved1;
+  size_t toPitch, toHeight;
+  size_t width, height, depth;
+};
+/// CUDA_MEMSET_NODE_PARAMS; `width` counts elements.
+struct CuFillNode {
+  CuAddress to;
+  size_t pitch;
+  unsigned value, elementBytes;
+  size_t width, height;
+};
 
 // X(member, name for cuGetProcAddress, name for dlsym, parameters)
 #define DLC_DRIVER_FUNCTIONS(X)                                                                              \
@@ -68,18 +104,42 @@ enum CuJitOption : int { cuJitErrorLog = 5, cuJitErrorLogBytes = 6 };
   X(errorName, "cuGetErrorName", "cuGetErrorName", (CuResult, const char **))                                \
   X(errorString, "cuGetErrorString", "cuGetErrorString", (CuResult, const char **))
 
+// CUDA graphs: nodes can be disabled since 11.6. A driver without them runs launch by launch.
+#define DLC_GRAPH_FUNCTIONS(X)                                                                               \
+  X(graphCreate, "cuGraphCreate", "cuGraphCreate", (CuGraph *, unsigned))                                    \
+  X(graphDestroy, "cuGraphDestroy", "cuGraphDestroy", (CuGraph))                                             \
+  X(graphAddKernel, "cuGraphAddKernelNode", "cuGraphAddKernelNode_v2",                                       \
+    (CuGraphNode *, CuGraph, const CuGraphNode *, size_t, const CuKernelNode *))                             \
+  X(graphAddCopy, "cuGraphAddMemcpyNode", "cuGraphAddMemcpyNode",                                            \
+    (CuGraphNode *, CuGraph, const CuGraphNode *, size_t, const CuCopy *, CuContext))                        \
+  X(graphAddFill, "cuGraphAddMemsetNode", "cuGraphAddMemsetNode",                                            \
+    (CuGraphNode *, CuGraph, const CuGraphNode *, size_t, const CuFillNode *, CuContext))                    \
+  X(graphInstantiate, "cuGraphInstantiateWithFlags", "cuGraphInstantiateWithFlags",                          \
+    (CuGraphExec *, CuGraph, unsigned long long))                                                            \
+  X(graphSetKernel, "cuGraphExecKernelNodeSetParams", "cuGraphExecKernelNodeSetParams_v2",                   \
+    (CuGraphExec, CuGraphNode, const CuKernelNode *))                                                        \
+  X(graphSetCopy, "cuGraphExecMemcpyNodeSetParams", "cuGraphExecMemcpyNodeSetParams",                        \
+    (CuGraphExec, CuGraphNode, const CuCopy *, CuContext))                                                   \
+  X(graphSetFill, "cuGraphExecMemsetNodeSetParams", "cuGraphExecMemsetNodeSetParams",                        \
+    (CuGraphExec, CuGraphNode, const CuFillNode *, CuContext))                                               \
+  X(graphNodeEnable, "cuGraphNodeSetEnabled", "cuGraphNodeSetEnabled", (CuGraphExec, CuGraphNode, unsigned)) \
+  X(graphLaunch, "cuGraphLaunch", "cuGraphLaunch", (CuGraphExec, CuStream))                                  \
+  X(graphExecDestroy, "cuGraphExecDestroy", "cuGraphExecDestroy", (CuGraphExec))
+
 /// The opened driver: its functions as members. A library is never closed again.
 struct Driver {
   void *library = nullptr; ///< handle; equal for equal libraries
   int version = 0;         ///< 13000 is 13.0
 #define DLC_MEMBER(member, name, symbol, parameters) CuResult(*member) parameters = nullptr;
   DLC_DRIVER_FUNCTIONS(DLC_MEMBER)
+  DLC_GRAPH_FUNCTIONS(DLC_MEMBER) // null where the driver lacks one
 #undef DLC_MEMBER
 
   /// Opens `path` (null: libcuda.so.1) and initialises it. Throws Failure: NO_DRIVER, or NO_DEVICE when the
   /// driver finds none.
   static Driver open(const char *path);
 
+  bool hasGraphs() const;
   /// "an illegal memory access was encountered (CUDA_ERROR_ILLEGAL_ADDRESS)"
   std::string describe(CuResult result) const;
 };

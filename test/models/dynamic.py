@@ -4,8 +4,9 @@
     dynamic.py magika llama_small_decode
     dynamic.py resnet50 --few          # the default size and one more
 
-Prints the artifact's hash once. All sizes run in one context, which loads its module when it is made and never again. A
-batch outside its range must be refused by dlc-run with exit status 1, naming the ONNX dim.
+Prints the artifact's hash once. All sizes run in one context, which loads its module and makes its CUDA graph
+once; other sizes update the graph. A batch outside its range must be refused by dlc-run with exit status 1, naming the
+ONNX dim.
 """
 import argparse
 import itertools
@@ -81,7 +82,7 @@ def check_model(name, few):
     artifact = folder / "model.ptx"
     seconds = compile_model(model.path, artifact, dims={batch_dim(model): (1, max(BATCHES))}, values=model.values)
     print(f"{name}: compiled in {seconds:.1f} s, artifact {plans.read(artifact)[1]}", flush=True)
-    session, oracle, bad = Session(artifact), Oracle(model.path), 0
+    session, oracle, bad = Session(artifact, graph=True), Oracle(model.path), 0
     for dims in size_list(model, few):
         check = check_size(model, session, oracle, dims, folder)
         bad += not check.ok

@@ -1,11 +1,18 @@
 #include "test/runtime/fake_driver.h"
 
+#include "runtime/driver.h"
+
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
+
+using namespace dlc::rt;
 
 namespace {
 FakeDriver state;
@@ -234,6 +241,141 @@ EXPORT int cuLaunchKernel(void *function, unsigned gridX, unsigned gridY, unsign
     return 500;
   return 0;
 }
+
+// ---- Graphs
+// -------------------------------------------------------------------------------------------------
+
+namespace {
+struct Node {
+  enum { Kernel, Copy, Fill } kind = Kernel;
+  CuKernelNode kernel{};
+  std::vector<uint64_t> words;
+  CuCopy copy{};
+  CuFillNode fill{};
+  bool isEnabled = true;
+};
+struct Graph {
+  std::vector<std::unique_ptr<Node>> nodes;
+};
+struct Instance {
+  std::map<void *, Node> nodes; // by the graph's node
+  std::vector<void *> order;
+};
+
+// What the driver takes out of the parameters' memory when it is told about a kernel.
+void take(Node &node, const CuKernelNode *params) {
+  node.kernel = *params;
+  const std::string &name = reinterpret_cast<Function *>(params->function)->name;
+  node.words.assign(name == "k1_sum" ? 3 : 6, 0);
+  for (size_t i = 0; i < node.words.size(); ++i) std::memcpy(&node.words[i], params->parameters[i], 8);
+}
+int add(void **result, void *graph, std::unique_ptr<Node> node) {
+  *result = node.get();
+  static_cast<Graph *>(graph)->nodes.push_back(std::move(node));
+  return 0;
+}
+Node *find(void *exec, void *node) {
+  auto &nodes = static_cast<Instance *>(exec)->nodes;
+  auto at = nodes.find(node);
+  return at == nodes.end() ? nullptr : &at->second;
+}
+int runNode(Node &node) {
+  if (node.kind == Node::Kernel) {
+    const CuKernelNode &k = node.kernel;
+    std::vector<void *> parameters;
+    for (uint64_t &word : node.words) parameters.push_back(&word);
+    return cuLaunchKernel(k.function, k.grid[0], k.grid[1], k.grid[2], k.block[0], k.block[1], k.block[2],
+                          k.shared, nullptr, parameters.data(), nullptr);
+  }
+  if (node.kind == Node::Copy)
+    return cuMemcpyDtoDAsync_v2(node.copy.to, node.copy.from, node.copy.width, nullptr);
+  const CuFillNode &f = node.fill;
+  return f.elementBytes == 1   ? cuMemsetD8Async(f.to, uint8_t(f.value), f.width, nullptr)
+         : f.elementBytes == 2 ? cuMemsetD16Async(f.to, uint16_t(f.value), f.width, nullptr)
+                               : cuMemsetD32Async(f.to, f.value, f.width, nullptr);
+}
+} // namespace
+
+EXPORT int cuGraphCreate(void **graph, unsigned) {
+  ENTRY("cuGraphCreate");
+  ++state.liveObjects;
+  return *graph = new Graph, 0;
+}
+EXPORT int cuGraphDestroy(void *graph) {
+  ENTRY("cuGraphDestroy");
+  return delete static_cast<Graph *>(graph), --state.liveObjects, 0;
+}
+EXPORT int cuGraphAddKernelNode_v2(void **result, void *graph, void *const *, size_t,
+                                   const CuKernelNode *params) {
+  ENTRY("cuGraphAddKernelNode");
+  auto node = std::make_unique<Node>();
+  take(*node, params);
+  return add(result, graph, std::move(node));
+}
+EXPORT int cuGraphAddMemcpyNode(void **result, void *graph, void *const *, size_t, const CuCopy *params,
+                                void *) {
+  ENTRY("cuGraphAddMemcpyNode");
+  auto node = std::make_unique<Node>();
+  node->kind = Node::Copy, node->copy = *params;
+  return add(result, graph, std::move(node));
+}
+EXPORT int cuGraphAddMemsetNode(void **result, void *graph, void *const *, size_t, const CuFillNode *params,
+                                void *) {
+  ENTRY("cuGraphAddMemsetNode");
+  auto node = std::make_unique<Node>();
+  node->kind = Node::Fill, node->fill = *params;
+  return add(result, graph, std::move(node));
+}
+EXPORT int cuGraphInstantiateWithFlags(void **exec, void *graph, unsigned long long) {
+  ENTRY("cuGraphInstantiateWithFlags");
+  auto *instance = new Instance;
+  for (auto &node : static_cast<Graph *>(graph)->nodes) {
+    instance->nodes[node.get()] = *node;
+    instance->order.push_back(node.get());
+  }
+  ++state.liveObjects, ++state.instantiations;
+  return *exec = instance, 0;
+}
+EXPORT int cuGraphExecDestroy(void *exec) {
+  ENTRY("cuGraphExecDestroy");
+  return delete static_cast<Instance *>(exec), --state.liveObjects, 0;
+}
+EXPORT int cuGraphNodeSetEnabled(void *exec, void *node, unsigned isEnabled) {
+  ENTRY("cuGraphNodeSetEnabled");
+  Node *found = find(exec, node);
+  return found ? (found->isEnabled = isEnabled != 0, 0) : 1;
+}
+EXPORT int cuGraphExecKernelNodeSetParams_v2(void *exec, void *node, const CuKernelNode *params) {
+  ENTRY("cuGraphExecKernelNodeSetParams");
+  Node *found = find(exec, node);
+  if (!found || found->kind != Node::Kernel) return 1;
+  ++state.nodeUpdates;
+  return take(*found, params), 0;
+}
+EXPORT int cuGraphExecMemcpyNodeSetParams(void *exec, void *node, const CuCopy *params, void *) {
+  ENTRY("cuGraphExecMemcpyNodeSetParams");
+  Node *found = find(exec, node);
+  if (!found || found->kind != Node::Copy || params->width == 0) return 1;
+  ++state.nodeUpdates;
+  return found->copy = *params, 0;
+}
+EXPORT int cuGraphExecMemsetNodeSetParams(void *exec, void *node, const CuFillNode *params, void *) {
+  ENTRY("cuGraphExecMemsetNodeSetParams");
+  Node *found = find(exec, node);
+  if (!found || found->kind != Node::Fill || params->width == 0) return 1;
+  ++state.nodeUpdates;
+  return found->fill = *params, 0;
+}
+EXPORT int cuGraphLaunch(void *exec, void *) {
+  ENTRY("cuGraphLaunch");
+  ++state.graphLaunches;
+  auto *instance = static_cast<Instance *>(exec);
+  for (void *node : instance->order)
+    if (Node &step = instance->nodes[node]; step.isEnabled)
+      if (int result = runNode(step)) return result;
+  return 0;
+}
+
 EXPORT int cuGetErrorName(int result, const char **name) {
   static std::string text;
   std::lock_guard guard(lock);

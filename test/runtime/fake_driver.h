@@ -1,6 +1,6 @@
 // A driver library for tests of the runtime: device memory is malloc's (so that ASan sees its bounds),
 // launches run the host functions below that are named like kernels, calls are counted and can be made to
-// fail.
+// fail. Graphs run their nodes in the order in which they were added.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,9 @@ struct FakeDriver {
   // Counts.
   int calls = 0;       // of failFunction
   int liveBlocks = 0;  // device allocations
-  int liveObjects = 0; // modules, streams, events, retained contexts
+  int liveObjects = 0; // modules, streams, events, graphs, retained contexts
   int allocations = 0, launches = 0, copies = 0, moduleLoads = 0, contextDepth = 0;
+  int instantiations = 0, graphLaunches = 0, nodeUpdates = 0;
   int dynamicShared = 0; // last value set
   char lastKernel[64] = "";
 };

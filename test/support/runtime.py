@@ -18,6 +18,9 @@ DTYPES = [np.dtype(t) for t in (np.float32, np.float16, ml_dtypes.bfloat16, np.f
                                 ml_dtypes.float8_e5m2)]
 
 
+CONTEXT_GRAPH = 2
+
+
 class Tensor(ctypes.Structure):
     _fields_ = [("data", ctypes.c_void_p), ("dtype", ctypes.c_int), ("memory", ctypes.c_int), ("rank", ctypes.c_int32),
                 ("shape", ctypes.POINTER(ctypes.c_int64)), ("strides", ctypes.POINTER(ctypes.c_int64))]
@@ -54,8 +57,9 @@ def tensor(array):
 class Session:
     """A module and one context on it. Errors of the library are raised as Broken, with its message."""
 
-    def __init__(self, artifact, device="vcuda", share=None):
-        """share: an open session whose module this one uses, too, with a context of its own."""
+    def __init__(self, artifact, device="vcuda", share=None, graph=False):
+        """share: an open session whose module this one uses, too, with a context of its own.
+        graph: launch through one CUDA graph that is updated for each run."""
         self.lib = ctypes.CDLL(str(LIB / "libdlc_runtime.so"))
         self.lib.dlc_last_error.restype = ctypes.c_char_p
         for name in ("dlc_module_input_count", "dlc_module_output_count", "dlc_module_symbol_count"):
@@ -68,6 +72,7 @@ class Session:
             self.check(self.lib.dlc_module_load_file(str(artifact).encode(), None, ctypes.byref(self.module)))
         options = ContextOptions()
         self.lib.dlc_context_options_init(ctypes.byref(options))
+        options.flags = CONTEXT_GRAPH if graph else 0
         self.virtual = None
         if device == "vcuda":
             options.driver = str(LIB / "vcuda" / "libcuda.so.1").encode()

@@ -74,7 +74,9 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
   app.add_flag("--inspect", options.inspect, "show what is in the artifact, run nothing");
   app.add_flag("--edited", options.edited, "take an artifact that was edited by hand");
   app.add_flag("--verify", options.verify, "check the digest of the whole weights file");
-  app.add_flag("--sync", options.sync, "wait after every launch, so that a failure names its kernel");
+  auto *sync =
+      app.add_flag("--sync", options.sync, "wait after every launch, so that a failure names its kernel");
+  app.add_flag("--graph", options.graph, "launch through one CUDA graph")->excludes(sync);
   try {
     app.parse(argc, argv);
     for (const std::string &dim : dims) options.dims.push_back(parseDim(dim));

@@ -25,7 +25,7 @@ struct Options {
   bool bench = false;
   int iterations = 0; ///< 0: enough for a second, at least 3
 
-  bool inspect = false, edited = false, verify = false, sync = false;
+  bool inspect = false, edited = false, verify = false, sync = false, graph = false;
 };
 
 /// Parses the command line. Returns the exit status when the program is to end at once (help, or an error,

@@ -48,6 +48,7 @@ void Session::open(bool onVirtual) {
   std::string driver = onVirtual ? virtualDriverPath() : "";
   if (onVirtual) contextOptions.driver = driver.c_str();
   if (options.sync) contextOptions.flags |= DLC_CONTEXT_SYNC;
+  if (options.graph) contextOptions.flags |= DLC_CONTEXT_GRAPH;
   context = std::make_unique<rt::Context>(*module, contextOptions);
 }
 

@@ -225,7 +225,9 @@ DLC_API dlc_status dlc_module_memory(const dlc_module *module, const dlc_dim *di
 typedef struct dlc_context dlc_context;
 
 enum {
-  DLC_CONTEXT_SYNC = 1 /* wait after every launch, so that a kernel's failure names the kernel (slow) */
+  DLC_CONTEXT_SYNC = 1, /* wait after every launch, so that a kernel's failure names the kernel (slow) */
+  DLC_CONTEXT_GRAPH = 2 /* launch through one CUDA graph, made by the first prepare and updated for other dims
+                           and tensors; not with DLC_CONTEXT_SYNC. Needs a driver from 11.6 on. */
 };
 
 typedef struct dlc_context_options {
@@ -259,7 +261,7 @@ typedef struct dlc_device_info {
 DLC_API dlc_status dlc_context_device(const dlc_context *context, dlc_device_info *info);
 
 /* Evaluates the plan for these dims: a following dlc_context_enqueue allocates nothing, parses nothing and
- * evaluates nothing. After a failure the context is not prepared, and can be prepared for other dims. */
+ * evaluates nothing. Plans for the last 8 sets of dims are kept. After a failure the context is not prepared, and can be prepared for other dims. */
 DLC_API dlc_status dlc_context_prepare(dlc_context *context, const dlc_dim *dims, size_t dim_count);
 
 /* Launches on `stream` (a CUstream of the same CUDA context, not being captured; NULL: the default stream)

@@ -119,6 +119,26 @@ template <typename Params> CUresult update(CUgraphExec handle, CUgraphNode nodeH
   });
 }
 
+/// Reads or sets whether a node of an instance runs; kernels, copies and fills can be switched off.
+template <typename Use> CUresult withSwitch(CUgraphExec handle, CUgraphNode nodeHandle, Use use) {
+  return api([&]() -> CUresult {
+    auto exec = driver().graphExecs.find(handle);
+    auto node = driver().graphNodes.find(nodeHandle);
+    if (!exec || !node) return CUDA_ERROR_INVALID_VALUE;
+    std::lock_guard lock(exec->mutex);
+    for (GraphExec::Step &step : exec->steps) {
+      if (step.node != node) continue;
+      bool canBeOff = std::holds_alternative<KernelLaunch>(*step.payload) ||
+                      std::holds_alternative<Copy>(*step.payload) ||
+                      std::holds_alternative<Fill>(*step.payload);
+      if (!canBeOff) return CUDA_ERROR_INVALID_VALUE;
+      use(step.isEnabled);
+      return CUDA_SUCCESS;
+    }
+    return CUDA_ERROR_INVALID_VALUE;
+  });
+}
+
 /// The nodes in an order that the edges allow; fewer than all when there is a cycle. The graph's mutex is
 /// held.
 std::vector<std::shared_ptr<GraphNode>> ordered(const Graph &graph) {
@@ -143,7 +163,7 @@ CUresult makeSteps(Graph &graph, std::vector<GraphExec::Step> &steps) {
   std::lock_guard lock(graph.mutex);
   auto order = ordered(graph);
   if (order.size() != graph.nodes.size()) return CUDA_ERROR_INVALID_VALUE;
-  for (const auto &node : order) steps.push_back({node, node->payload});
+  for (const auto &node : order) steps.push_back({node, node->payload, true});
   return CUDA_SUCCESS;
 }
 
@@ -343,6 +363,14 @@ VCUDA_API CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode no
   return update(exec, node, p);
 }
 
+VCUDA_API CUresult cuGraphNodeSetEnabled(CUgraphExec exec, CUgraphNode node, unsigned isEnabled) {
+  return withSwitch(exec, node, [&](bool &state) { state = isEnabled != 0; });
+}
+VCUDA_API CUresult cuGraphNodeGetEnabled(CUgraphExec exec, CUgraphNode node, unsigned *isEnabled) {
+  if (!isEnabled) return CUDA_ERROR_INVALID_VALUE;
+  return withSwitch(exec, node, [&](bool &state) { *isEnabled = state; });
+}
+
 VCUDA_API CUresult cuGraphExecUpdate_v2(CUgraphExec handle, CUgraph graphHandle, UpdateResultInfo *info) {
   return api([&]() -> CUresult {
     auto exec = driver().graphExecs.find(handle);
@@ -378,7 +406,15 @@ VCUDA_API CUresult cuGraphLaunch(CUgraphExec handle, CUstream stream) {
     std::vector<std::shared_ptr<const Payload>> work;
     {
       std::lock_guard lock(exec->mutex);
-      for (const GraphExec::Step &step : exec->steps) work.push_back(step.payload);
+      for (const GraphExec::Step &step : exec->steps)
+        if (step.isEnabled) work.push_back(step.payload);
+    }
+    for (auto &payload : work) {
+      auto *launch = std::get_if<KernelLaunch>(payload.get());
+      if (!launch) continue;
+      KernelLaunch faulty = *launch;
+      if (CUresult fault = injectFault(faulty)) return fault;
+      if (faulty.fault) payload = std::make_shared<const Payload>(std::move(faulty));
     }
     context.queue.submit(state, [&context, work = std::move(work)] {
       for (const auto &payload : work) runPayload(context, *payload);

@@ -42,6 +42,7 @@ struct GraphExec {
   struct Step {
     std::shared_ptr<GraphNode> node; ///< of the graph that it was made from
     std::shared_ptr<const Payload> payload;
+    bool isEnabled = true;
   };
   std::mutex mutex; ///< guards what follows
   std::vector<Step> steps;

@@ -142,7 +142,7 @@ CUresult launchInStream(const CUlaunchConfig &config, CUfunction handle, void **
     KernelLaunch launch;
     launch.cooperative = cooperative;
     if (CUresult wrong = prepareLaunch(context, config, handle, parameters, extra, launch)) return wrong;
-    if (driver().injected(&Settings::failLaunch)) return CUDA_ERROR_LAUNCH_FAILED;
+    if (CUresult fault = injectFault(launch)) return fault;
     return enqueue(context, state, std::move(launch));
   });
 }
@@ -171,8 +171,22 @@ CUresult prepareLaunch(Context &context, const CUlaunchConfig &config, CUfunctio
                     : CUDA_ERROR_INVALID_VALUE;
 }
 
+CUresult injectFault(KernelLaunch &launch) {
+  if (!driver().injected(&Settings::failLaunch)) return CUDA_SUCCESS;
+  auto code = [] {
+    std::lock_guard lock(driver().mutex);
+    return static_cast<CUresult>(driver().settings.failWith);
+  }();
+  // What kernels cause while they run, and the loss of memory or links, is 214, 220, 226 and from 700 on.
+  bool isLater = code == 214 || code == 220 || code == 226 || (code >= 700 && code < 720 && code != 701);
+  if (!isLater) return code;
+  launch.fault = code;
+  return CUDA_SUCCESS;
+}
+
 void runLaunch(Context &context, const KernelLaunch &launch) {
   if (context.error) return;
+  if (launch.fault) return context.fail(launch.fault);
   Device &device = context.device;
   LaunchConfig config;
   config.kernel = launch.info->name;

@@ -13,11 +13,15 @@ struct KernelLaunch {
   uint32_t dynamicShared = 0;
   bool cooperative = false;
   std::vector<uint8_t> parameters; ///< a copy of the client's
+  CUresult fault = CUDA_SUCCESS;   ///< injected: fails with it instead of running
 };
 
 /// Checks everything that the API checks and copies the parameters. `launch.cooperative` is an input as well.
 CUresult prepareLaunch(Context &context, const CUlaunchConfig &config, CUfunction function, void **parameters,
                        void **extra, KernelLaunch &launch);
+/// Counts a launch for the injection of faults. When it is the one: an error that the call returns, or success
+/// and `launch.fault` for those that kernels cause while they run.
+CUresult injectFault(KernelLaunch &launch);
 /// Runs it; findings and counters go to the outputs, an error to the context. Called by the queue.
 void runLaunch(Context &context, const KernelLaunch &launch);
 

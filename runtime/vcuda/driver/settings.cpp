@@ -104,6 +104,7 @@ std::string setOption(Settings &settings, std::string_view name, std::string_vie
   if (name == "summary") return setSwitch(settings.summary, value);
   if (name == "fail_allocation") return count(settings.failAllocation, UINT64_MAX);
   if (name == "fail_launch") return count(settings.failLaunch, UINT64_MAX);
+  if (name == "fail_with") return count(settings.failWith, 999);
   return "no such option: " + std::string(name);
 }
 
@@ -123,6 +124,7 @@ std::string readEnvironment(Settings &settings) {
       {"VCUDA_FLOATS", "floats"},
       {"VCUDA_FAIL_LAUNCH", "fail_launch"},
       {"VCUDA_FAIL_ALLOCATION", "fail_allocation"},
+      {"VCUDA_FAIL_WITH", "fail_with"},
   };
   for (const Variable &variable : variables)
     if (const char *value = std::getenv(variable.name))

@@ -21,6 +21,7 @@ struct Settings {
   // Injected faults: the n-th call from now on, counted from 1, fails; 0 = none.
   uint64_t failAllocation = 0;
   uint64_t failLaunch = 0;
+  uint64_t failWith = 701; ///< the CUresult of a launch that fails
 };
 
 /// Sets one option by name, e.g. ("checks", "full"). Empty, or what is wrong.

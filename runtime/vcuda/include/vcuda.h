@@ -33,8 +33,9 @@ size_t vcudaCounters(char *buffer, size_t size);
 void vcudaResetCounters(void);
 
 /* Sets an option from the next launch on: "checks" off|fast|full, "schedule" forward|reverse|random:SEED|
- * ahead|ahead:WARP, "mma" fast|exact, "approximations" nearest|jitter:SEED, "floats" values|payloads, "threads" N, "counters" on|off, "line_counters" on|off, "summary" on|off,
- * "max_instructions" N, "fail_allocation" N, "fail_launch" N (the N-th call from now fails). Returns 1, or 0
+ * ahead|ahead:WARP, "mma" fast|exact, "approximations" nearest|jitter:SEED, "floats" values|payloads, "threads" N,
+ * "counters" on|off, "line_counters" on|off, "summary" on|off, "max_instructions" N, "fail_allocation" N,
+ * "fail_launch" N (the N-th call from now fails), "fail_with" CUresult (of launches that fail). Returns 1, or 0
  * for an option or value that does not exist. */
 int vcudaSetOption(const char *name, const char *value);
 

@@ -241,6 +241,36 @@ TEST_F(GraphTest, BuiltByHandAndUpdated) {
             invalidValue); // a node of another graph
 }
 
+TEST_F(GraphTest, NodesCanBeSwitchedOff) {
+  EXPECT_EQ(call("cuGraphCreate", &graph, 0u), 0);
+  void *parameters[] = {&p};
+  KernelNode kernel = {increment, {1, 1, 1}, {32, 1, 1}, 0, parameters, nullptr, nullptr, nullptr};
+  Handle first = nullptr, second = nullptr, host = nullptr;
+  const Handle *none = nullptr, *after = &first;
+  const KernelNode *node = &kernel;
+  EXPECT_EQ(call("cuGraphAddKernelNode", &first, graph, none, size_t(0), node), 0);
+  EXPECT_EQ(call("cuGraphAddKernelNode", &second, graph, after, size_t(1), node), 0);
+  HostNode hostNode = {[](void *) {}, nullptr};
+  EXPECT_EQ(
+      call("cuGraphAddHostNode", &host, graph, none, size_t(0), static_cast<const HostNode *>(&hostNode)), 0);
+  EXPECT_EQ(call("cuGraphInstantiate", &exec, graph, 0ull), 0);
+  EXPECT_EQ(launchGraph(exec), 0);
+  EXPECT_EQ(value(), 2);
+  unsigned isEnabled = 7;
+  EXPECT_EQ(call("cuGraphNodeSetEnabled", exec, first, 0u), 0);
+  EXPECT_EQ(call("cuGraphNodeGetEnabled", exec, first, &isEnabled), 0);
+  EXPECT_EQ(isEnabled, 0u);
+  EXPECT_EQ(call("cuGraphNodeGetEnabled", exec, second, &isEnabled), 0);
+  EXPECT_EQ(isEnabled, 1u);
+  EXPECT_EQ(launchGraph(exec), 0);
+  EXPECT_EQ(value(), 3);
+  EXPECT_EQ(call("cuGraphNodeSetEnabled", exec, first, 1u), 0);
+  EXPECT_EQ(launchGraph(exec), 0);
+  EXPECT_EQ(value(), 5);
+  EXPECT_EQ(call("cuGraphNodeSetEnabled", exec, host, 0u), invalidValue);
+  EXPECT_EQ(call("cuGraphNodeSetEnabled", exec, exec, 0u), invalidValue);
+}
+
 TEST_F(GraphTest, ManyThreadsLaunchOneInstance) {
   EXPECT_EQ(call("cuStreamBeginCapture", stream, 2), 0);
   EXPECT_EQ(launch(increment, 1, 32, 0, stream, p), 0);

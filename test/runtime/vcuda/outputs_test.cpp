@@ -201,8 +201,17 @@ TEST_F(OutputsTest, InjectedFaultsHitTheChosenCall) {
   EXPECT_EQ(cu.cuMemAlloc(&p, 4), 0);
   EXPECT_EQ(cu.cuMemsetD32(p, 0, 1), 0);
   EXPECT_EQ(setOption("fail_launch", "1"), 1);
-  EXPECT_EQ(launch(function("increment"), 1, 1, 0, nullptr, p), 719);
+  EXPECT_EQ(launch(function("increment"), 1, 1, 0, nullptr, p), 701);
   EXPECT_EQ(launch(function("increment"), 1, 1, 0, nullptr, p), 0);
+  EXPECT_EQ(cu.cuCtxSynchronize(), 0);
+  // Errors of running kernels come later, and stay.
+  EXPECT_EQ(setOption("fail_with", "715"), 1);
+  EXPECT_EQ(setOption("fail_launch", "2"), 1);
+  EXPECT_EQ(launch(function("increment"), 1, 1, 0, nullptr, p), 0);
+  EXPECT_EQ(launch(function("increment"), 1, 1, 0, nullptr, p), 0);
+  EXPECT_EQ(cu.cuCtxSynchronize(), 715);
+  EXPECT_EQ(cu.cuMemAlloc(&p, 4), 715);
+  EXPECT_EQ(setOption("fail_with", "701"), 1);
 }
 
 //===----------------------------------------------------------------------===//
