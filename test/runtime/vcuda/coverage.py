@@ -30,13 +30,15 @@ def run(test, file):
 
 def main():
     table, tests = pathlib.Path(sys.argv[1]), sys.argv[2:]
-    rows, ran = {}, {}
+    rows, ran, accepted = {}, {}, set()
     with tempfile.TemporaryDirectory() as folder:
         for test in tests:
             name = pathlib.Path(test).name
             for kind, *fields in run(test, pathlib.Path(folder) / name):
                 if kind == "opcode":
                     rows.setdefault((fields[0], ""), None)
+                elif kind == "accepted":
+                    accepted.add(fields[0])
                 elif kind == "known":
                     rows.setdefault(tuple(fields), None)
                 else:
@@ -52,10 +54,14 @@ def main():
     listed = [dict(opcode=o, modifier=m, form=w and w[0], kernel=w and w[1], test=w and w[2]) for (o, m), w in sorted(rows.items())]
     table.write_text(json.dumps(dict(rows=listed, forms=sorted(ran)), indent=1) + "\n")
     missing = [row for row in listed if not row["test"]]
-    print(f"{len(listed)} rows, {len(ran)} forms executed, {len(missing)} rows without a test")
+    untested = sorted(accepted - set(ran))
+    print(f"{len(listed)} rows, {len(ran)} forms executed, {len(missing)} rows without a test; {len(accepted)} forms accepted in trials, "
+          f"{len(untested)} of them without a test")
     for row in missing:
         print(f"  {row['opcode']}{'.' if row['modifier'] else ''}{row['modifier']}")
-    return 1 if missing else 0
+    for form in untested:
+        print(f"  {form}")
+    return 1 if missing or untested else 0
 
 
 if __name__ == "__main__":

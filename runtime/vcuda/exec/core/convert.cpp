@@ -6,7 +6,7 @@
 namespace dlc::vcuda::exec::DLC_CORE {
 namespace {
 
-enum : u32 { ModRna = 1u << 16, ModSatFinite = 1u << 17 };
+enum : u32 { ModRna = 1u << 16 };
 
 constexpr bool isFloatType(Type t) {
   return t == Type::F16 || t == Type::BF16 || t == Type::F32 || t == Type::F64 || t == Type::TF32;
@@ -189,24 +189,22 @@ DLC_INLINE u32 toTf32(f32 f, u32 mods) {
   else if ((mods & ModRoundMask) == ModRn)
     bits += infinite ? 0 : 0xfff + (bits >> 13 & 1);
   bits &= ~0x1fffu;
-  if ((mods & ModSatFinite) && (bits & 0x7f800000) == 0x7f800000) bits = (bits & 0x80000000) | 0x7f7fe000;
   if ((mods & ModRelu) && bits >> 31) bits = 0;
   return bits;
 }
 
 DLC_INLINE u64 convertReal(Value v, Type to, u32 mods) {
   if (v.isFloat && (mods & ModInteger)) v.real = roundIntegral(v.real, mods);
-  if (v.isFloat && (mods & ModSat)) v.real = v.real > 0 ? (v.real < 1 ? v.real : 1) : 0;
+  if (mods & ModSat) {
+    f64 real = v.isFloat ? v.real : v.isSigned ? f64(s64(v.bits)) : f64(v.bits);
+    v = {true, false, 0, real > 0 ? (real < 1 ? real : 1) : 0};
+  }
   u32 rounding = mods & ModInteger ? mods & ~u32(ModRoundMask) : mods;
   switch (to) {
   case Type::F16:
   case Type::BF16: {
     u16 r = to == Type::F16 ? toSixteen<f16>(v, rounding) : toSixteen<bf16>(v, rounding);
     if ((mods & ModRelu) && (r >> 15) && v.real == v.real) r = 0;
-    if (mods & ModSatFinite) {
-      u16 top = to == Type::F16 ? 0x7bff : 0x7f7f;
-      if ((r & 0x7fff) == top + 1) r = (r & 0x8000) | top;
-    }
     return r;
   }
   case Type::F32: {

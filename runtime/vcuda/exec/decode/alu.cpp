@@ -71,7 +71,8 @@ constexpr Row rows[] = {
     {"cnot", Kind::Cnot, 1, bits3, 0},
     {"brev", Kind::Brev, 1, typeSet(Type::B32, Type::B64), 0},
     {"rcp", Kind::Rcp, 1, typeSet(Type::F32), ModRoundMask | ModFtz | ModApprox},
-    {"rcp", Kind::Rcp, 1, typeSet(Type::F64), ModRoundMask | ModFtz | ModApprox},
+    {"rcp", Kind::Rcp, 1, typeSet(Type::F64), ModRoundMask},
+    {"rcp", Kind::Rcp, 1, typeSet(Type::F64), ModFtz | ModApprox, ModFtz | ModApprox},
     {"sqrt", Kind::Sqrt, 1, typeSet(Type::F32), ModRoundMask | ModFtz | ModApprox},
     {"sqrt", Kind::Sqrt, 1, typeSet(Type::F64), ModRoundMask},
     {"rsqrt", Kind::Rsqrt, 1, typeSet(Type::F32, Type::F64), ModFtz | ModApprox, ModApprox},
@@ -96,6 +97,43 @@ bool isFloat(Type t) {
   return typeSet(Type::F16, Type::F16x2, Type::BF16, Type::BF16x2, Type::F32, Type::F64) & bit(t);
 }
 bool isInt(Type t) { return ints & bit(t); }
+/// Whether every value of one integer type is one of the other.
+bool holds(Type to, Type from) {
+  auto isSignedType = [](Type t) { return typeSet(Type::S8, Type::S16, Type::S32, Type::S64) & bit(t); };
+  if (isSignedType(from)) return isSignedType(to) && typeBytes(to) >= typeBytes(from);
+  return typeBytes(to) > typeBytes(from) || (typeBytes(to) == typeBytes(from) && !isSignedType(to));
+}
+/// Whether cvt has this form (PTX ISA 9.7.9.21): rounding to an integral value is for floats that stay what
+/// they are or become integers; other rounding where something may be lost; .ftz needs an f32, .sat no bf16.
+bool isConversion(Type to, Type from, bool integral, bool rounds, uint32_t mods) {
+  bool toFloat = isFloat(to), fromFloat = isFloat(from), small = to == Type::BF16 || from == Type::BF16;
+  auto isNumber = [](Type t) { return isFloat(t) || isInt(t) || t == Type::U8 || t == Type::S8; };
+  if (!isNumber(to) || !isNumber(from) || (small && typeBytes(to) + typeBytes(from) == 3)) return false;
+  bool ok = integral   ? fromFloat && (!toFloat || to == from)
+            : !rounds  ? toFloat == fromFloat && (!toFloat || (to == from || typeBytes(to) > typeBytes(from)))
+            : !toFloat ? false
+                       : !fromFloat || typeBytes(to) < typeBytes(from) || (to != from && small);
+  if (mods & ModFtz) ok = ok && (fromFloat || rounds) && (from == Type::F32 || (to == Type::F32 && toFloat));
+  if (mods & ModSat) ok = ok && !small && (toFloat || fromFloat || !holds(to, from));
+  uint32_t rounding = mods & ModRoundMask;
+  if (mods & ModRelu)
+    ok = ok && rounds && (rounding == ModRn || rounding == ModRz) && !(mods & (ModFtz | ModSat)) &&
+         from == Type::F32 && typeBytes(to) == 2;
+  return ok;
+}
+/// The same for two values at once, 8-bit floats and tf32; `rounds`: .rn or .rz is said; .rna in bit 16,
+/// .satfinite in 17.
+bool isPackedConversion(Type to, Type from, bool rounds, uint32_t mods) {
+  bool nearest = rounds && (mods & ModRoundMask) == ModRn, away = mods >> 16 & 1, finite = mods >> 17 & 1;
+  bool plain = rounds && (nearest || (mods & ModRoundMask) == ModRz) && !finite;
+  auto isEight = [](Type t) { return t == Type::E4M3x2 || t == Type::E5M2x2; };
+  if (mods & (ModFtz | ModSat | ModInteger)) return false;
+  if (to == Type::TF32) return from == Type::F32 && (away ? !finite && !(mods & ModRelu) : plain);
+  if (away) return false;
+  if (isEight(to)) return (from == Type::F32 || from == Type::F16x2) && nearest && finite;
+  if (to == Type::F16x2 && isEight(from)) return nearest && !finite;
+  return (to == Type::F16x2 || to == Type::BF16x2) && from == Type::F32 && plain;
+}
 bool isSigned(Type t) { return typeSet(Type::S8, Type::S16, Type::S32, Type::S64) & bit(t); }
 
 } // namespace
@@ -389,8 +427,8 @@ bool Decoder::selp() {
 }
 
 bool Decoder::slct() {
-  uint32_t mods = takeMods(ModFtz);
   Type type = takeType(), test = takeType();
+  uint32_t mods = takeMods(test == Type::F32 ? ModFtz : 0);
   if (!((ints | bits3 | typeSet(Type::F32, Type::F64)) & bit(type)) ||
       (test != Type::S32 && test != Type::F32) || operandCount() != 4)
     return failOperands();
@@ -477,14 +515,19 @@ bool Decoder::cvt() {
     mods |= ModInteger | ModRp;
   else if (take("rna"))
     mods |= 1u << 16;
-  else
-    mods |= takeMods(ModRoundMask);
+  size_t before = modifiers.size();
+  if (!(mods & (ModInteger | 1u << 16))) mods |= takeMods(ModRoundMask);
+  bool rounds = modifiers.size() < before;
   mods |= takeMods(ModFtz | ModSat | ModRelu);
   if (take("satfinite")) mods |= 1u << 17;
   Type to = takeType(), from = takeType();
   if (to == Type::None || from == Type::None || to == Type::Pred || from == Type::Pred) return failOperands();
   bool packed = to == Type::F16x2 || to == Type::BF16x2 || to == Type::E4M3x2 || to == Type::E5M2x2;
   bool two = packed && from == Type::F32;
+  bool exists = packed || to == Type::TF32
+                    ? isPackedConversion(to, from, rounds, mods)
+                    : !(mods >> 16) && isConversion(to, from, mods & ModInteger, rounds, mods);
+  if (!exists) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != (two ? 3u : 2u)) return failOperands();
   Inst &inst = emit(Kind::Cvt, to);
   inst.type2 = from;

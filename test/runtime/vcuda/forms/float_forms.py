@@ -73,21 +73,21 @@ def variants(name, operation, count):
     letters, sources = ", ".join("DABC"[:count + 1]), " ".join(["f32"] * count)
     double = dict(fraction=52, least=-1022, top=1023)
     divides = name in ("div", "rcp")
-    for mode in MODES:
+    for mode in MODES if divides or name in ("fma", "mad") else ("", *MODES):
         for ftz in ("", ".ftz"):
             for sat in ("",) if divides else ("", ".sat"):
                 def want(*bits, mode=mode, ftz=ftz, sat=sat):
                     values = [flushed(f32(b)) if ftz else f32(b) for b in bits]
-                    r = operation(*values, mode)
+                    r = operation(*values, mode or "rn")
                     r = flushed(r) if ftz else r
                     return bits32(saturated(r) if sat else r)
-                add(f"{name}.{mode}{ftz}{sat}.f32 {letters}", "b32", sources, want)
+                add(f"{name}{'.' * bool(mode)}{mode}{ftz}{sat}.f32 {letters}", "b32", sources, want)
 
         def wide(*bits, mode=mode):
             import struct
-            r = operation(*[f64(b) for b in bits], mode, **double)
+            r = operation(*[f64(b) for b in bits], mode or "rn", **double)
             return struct.unpack("<Q", struct.pack("<d", r))[0]
-        add(f"{name}.{mode}.f64 {letters}", "b64", sources.replace("32", "64"), wide, nans=True)
+        add(f"{name}{'.' * bool(mode)}{mode}.f64 {letters}", "b64", sources.replace("32", "64"), wide, nans=True)
 
 
 variants("add", lambda a, b, mode, **f: fma(a, 1.0, b, mode, **f), 2)

@@ -9,7 +9,9 @@ import pathlib
 import sys
 import time
 
+import accepted
 import bulk
+import conversion_forms
 import float_forms
 import formats
 import half_forms
@@ -23,9 +25,11 @@ GROUPS = {
     "formats": lambda gpu: formats.self_test() or [],
     "integer": lambda gpu: lanes.run(gpu, integer_forms.FORMS),
     "float": lambda gpu: lanes.run(gpu, float_forms.FORMS),
+    "conversion": lambda gpu: lanes.run(gpu, conversion_forms.FORMS),
     "half": lambda gpu: bulk.run(gpu, half_forms.all_forms()),
     "snippets": snippets.run,
     "matrix": matrix_forms.run,
+    "accepted": lambda gpu: accepted.run(gpu, [*integer_forms.FORMS, *float_forms.FORMS, *conversion_forms.FORMS, *half_forms.named()]),
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from bulk import Bulk, NanOf, packed
 from formats import BF16, E4M3, E5M2, F16, F32, TF32, flush, saturate
 from float_forms import rounded
+from lanes import Form
 
 ALL16 = np.arange(1 << 16, dtype=np.uint16)
 TYPES = {"f16": F16, "bf16": BF16}
@@ -22,8 +23,8 @@ def partners(fmt, seed, count):
     exponent = ((1 << (15 - fmt.fraction)) - 1) << fmt.fraction
     special = [0, 1, (1 << fmt.fraction) - 1, 1 << fmt.fraction, int(fmt.encode(1.0)), int(fmt.encode(1.5)), exponent - 1, exponent,
                exponent | 1, 0x7fff]
-    spread = [int(v) for v in random.integers(0, 1 << 16, count - 2 * len(special))]
-    return np.array(special + [s | sign for s in special] + spread, np.uint16)
+    spread = [int(v) for v in random.integers(0, 1 << 16, max(0, count - 2 * len(special)))]
+    return np.array(special + [s | sign for s in special] + spread, np.uint16)[:count]
 
 
 def pairs(fmt, seed, count):
@@ -49,7 +50,9 @@ def two_operands(name, operation, count):
             want = finish(fmt, exact, ftz, sat)
             yield Bulk(f"{name}.rn{modifiers}.{kind}x2 D, A, B", np.uint32, [packed(a), packed(b)], packed(want))
             few = slice(0, 1 << 17)
-            yield Bulk(f"{name}{modifiers}.{kind} D, A, B", np.uint16, [a[few], b[few]], want[few])
+            for rn in ("", ".rn"):
+                yield Bulk(f"{name}{rn}{modifiers}.{kind} D, A, B", np.uint16, [a[few], b[few]], want[few])
+            yield Bulk(f"{name}{modifiers}.{kind}x2 D, A, B", np.uint32, [packed(a[few]), packed(b[few])], packed(want[few]))
 
 
 def extremum(fmt, a, b, ftz, nan, less):
@@ -140,28 +143,41 @@ def from_halves():
     for kind, fmt in TYPES.items():
         x = fmt.decode(ALL16)
         for mode, to_whole in whole.items():
-            for sign, bits in INTEGERS:
+            for sign, bits in INTEGERS[2 * (fmt is BF16):]:
                 low, high = limits(sign, bits)
                 values = [min(max(int(v), low), high) if v == v and abs(v) != np.inf else 0 if v != v else high if v > 0 else low
                           for v in to_whole(x)]
                 want = np.array([v & (1 << bits) - 1 for v in values], f"u{bits // 8}")
                 yield Bulk(f"cvt.{mode}.{sign}{bits}.{kind} D, A", want.dtype, [ALL16], want)
+                if fmt is F16:  # .sat says what is done anyway
+                    yield Bulk(f"cvt.{mode}.sat.{sign}{bits}.{kind} D, A", want.dtype, [ALL16], want)
             yield Bulk(f"cvt.{mode}.{kind}.{kind} D, A", np.uint16, [ALL16], fmt.encode(to_whole(x)), NanOf(fmt))
+            if fmt is F16:
+                yield Bulk(f"cvt.{mode}.sat.{kind}.{kind} D, A", np.uint16, [ALL16], fmt.encode(saturate(to_whole(x))))
         yield Bulk(f"cvt.f32.{kind} D, A", np.uint32, [ALL16], F32.encode(x), NanOf(F32))
         yield Bulk(f"cvt.ftz.f32.{kind} D, A", np.uint32, [ALL16], F32.encode(flush(F32, x)), NanOf(F32))
-        yield Bulk(f"cvt.sat.f32.{kind} D, A", np.uint32, [ALL16], F32.encode(saturate(x)))
+        if fmt is F16:
+            yield Bulk(f"cvt.sat.f32.{kind} D, A", np.uint32, [ALL16], F32.encode(saturate(x)))
+            yield Bulk(f"cvt.sat.{kind}.{kind} D, A", np.uint16, [ALL16], fmt.encode(saturate(x)))
+            yield Bulk(f"cvt.ftz.sat.f32.{kind} D, A", np.uint32, [ALL16], F32.encode(saturate(x)))
+            yield Bulk(f"cvt.sat.f64.{kind} D, A", np.uint64, [ALL16], saturate(x).view(np.uint64))
+        else:  # a rounding may be said where nothing is lost
+            for mode in ROUNDINGS:
+                yield Bulk(f"cvt.{mode}.f32.{kind} D, A", np.uint32, [ALL16], F32.encode(x), NanOf(F32))
+                yield Bulk(f"cvt.{mode}.ftz.f32.{kind} D, A", np.uint32, [ALL16], F32.encode(flush(F32, x)), NanOf(F32))
+                yield Bulk(f"cvt.{mode}.f64.{kind} D, A", np.uint64, [ALL16], x.view(np.uint64), NanOf64())
+        yield Bulk(f"cvt.{kind}.{kind} D, A", np.uint16, [ALL16], fmt.encode(x), NanOf(fmt))
         yield Bulk(f"cvt.f64.{kind} D, A", np.uint64, [ALL16], x.view(np.uint64), NanOf64())
         other_name, other = [(n, f) for n, f in TYPES.items() if f is not fmt][0]
         for mode in ROUNDINGS:
             yield Bulk(f"cvt.{mode}.{other_name}.{kind} D, A", np.uint16, [ALL16], other.encode(other.round(x, mode)), NanOf(other))
-        yield Bulk(f"cvt.sat.{kind}.{kind} D, A", np.uint16, [ALL16], fmt.encode(saturate(x)))
 
 
 def to_halves():
     """Every 8- and 16-bit integer, and values around every rounding decision, to f16 and bf16."""
     random = np.random.default_rng(3)
     for kind, fmt in TYPES.items():
-        for sign, bits in INTEGERS:
+        for sign, bits in INTEGERS[2 * (fmt is BF16):]:
             codes = np.arange(1 << min(bits, 16)).astype(f"u{bits // 8}")
             if bits > 16:
                 codes = (random.integers(0, 1 << 63, 1 << 16).astype(np.uint64) << np.uint64(1)
@@ -173,6 +189,9 @@ def to_halves():
                 exact = np.array([rounded(Fraction(int(v)), mode, **shape) for v in values[some]]) if bits == 64 else \
                     fmt.round(values.astype(np.float64), mode)
                 yield Bulk(f"cvt.{mode}.{kind}.{sign}{bits} D, A", np.uint16, [codes[some]], fmt.encode(exact))
+                if fmt is F16:
+                    yield Bulk(f"cvt.{mode}.sat.{kind}.{sign}{bits} D, A", np.uint16, [codes[some]],
+                               fmt.encode(saturate(values[some].astype(np.float64))))
         sources = around(fmt)
         x = F32.decode(sources)
         for mode in ROUNDINGS:
@@ -180,8 +199,9 @@ def to_halves():
                 source = flush(F32, x) if ftz else x
                 want = fmt.encode(fmt.round(source, mode))
                 yield Bulk(f"cvt.{mode}{ftz}.{kind}.f32 D, A", np.uint16, [sources], want, NanOf(fmt))
-            sat = fmt.encode(fmt.round(saturate(x), mode))
-            yield Bulk(f"cvt.{mode}.sat.{kind}.f32 D, A", np.uint16, [sources], sat)
+            if fmt is F16:
+                sat = fmt.encode(fmt.round(saturate(x), mode))
+                yield Bulk(f"cvt.{mode}.sat.{kind}.f32 D, A", np.uint16, [sources], sat)
             relu = fmt.encode(np.where(np.signbit(x) & ~np.isnan(x), 0.0, fmt.round(x, mode)))
             if mode in ("rn", "rz"):
                 yield Bulk(f"cvt.{mode}.relu.{kind}.f32 D, A", np.uint16, [sources], relu)
@@ -190,15 +210,15 @@ def to_halves():
                     word = code.astype(np.uint32) << 16 | code[::-1]
                     yield Bulk(f"cvt.{mode}{modifier}.{kind}x2.f32 D, A, B", np.uint32, [sources, partner], word, NanOf(fmt))
             wide = x[: 1 << 16] * (1 + 2.0 ** -50)  # just off what an f32 can say
+            yield Bulk(f"cvt.{mode}.{kind}.f64 D, A", np.uint16, [wide.view(np.uint64)], fmt.encode(fmt.round(wide, mode)), NanOf(fmt))
             if fmt is F16:
-                yield Bulk(f"cvt.{mode}.{kind}.f64 D, A", np.uint16, [wide.view(np.uint64)],
-                           fmt.encode(fmt.round(wide, mode)), NanOf(fmt))
+                yield Bulk(f"cvt.{mode}.sat.{kind}.f64 D, A", np.uint16, [wide.view(np.uint64)],
+                           fmt.encode(fmt.round(saturate(wide), mode)))
 
 
 def around(fmt):
     """f32 codes: every value of the format, the middles between neighbours, one step to either side of both, and noise."""
-    values = fmt.decode(np.arange(1 << fmt.bits).astype(fmt.unsigned)) if fmt.bits <= 16 else \
-        TF32_VALUES
+    values = fmt.decode(np.arange(1 << fmt.bits).astype(fmt.unsigned))
     values = np.sort(np.unique(values[np.isfinite(values)]))
     middles = (values[1:] + values[:-1]) / 2
     codes = F32.encode(F32.round(np.concatenate([values, middles])))
@@ -206,9 +226,6 @@ def around(fmt):
     special = np.array([0x7f800000, 0xff800000, 0x7fc00000, 0xffc12345, 0x7f7fffff, 0xff7fffff], np.uint32)
     codes = np.concatenate([codes, codes + np.uint32(1), codes - np.uint32(1), noise, special])
     return np.ascontiguousarray(codes[: len(codes) // 64 * 64])
-
-
-TF32_VALUES = TF32.decode((np.random.default_rng(4).integers(0, 1 << 19, 40000).astype(np.uint32)) << 0 & 0x3ffff)
 
 
 def eight_bits():
@@ -248,13 +265,20 @@ def to_tf32():
             yield Bulk(f"cvt.{modifier}.relu.tf32.f32 D, A", np.uint32, [sources], F32.encode(relu), NanOf(F32))
 
 
-def all_forms(count=20):
+def named():
+    """Every form here with its types, without the work of what it must give."""
+    kinds = {1: "b16", 2: "b16", 4: "b32", 8: "b64"}
+    for f in all_forms(1, 32):
+        yield Form(f.text, kinds[np.dtype(f.d).itemsize], " ".join(kinds[s.dtype.itemsize] for s in f.sources), None)
+
+
+def all_forms(count=20, triples=20000):
     yield from two_operands("add", np.add, count)
     yield from two_operands("sub", np.subtract, count)
     yield from two_operands("mul", np.multiply, count)
     yield from min_max(count)
     yield from one_operand()
-    yield from fused(20000)
+    yield from fused(triples)
     yield from from_halves()
     yield from to_halves()
     yield from eight_bits()
