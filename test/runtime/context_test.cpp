@@ -278,25 +278,34 @@ TEST_F(ContextTest, OutputsMayLieAnywhere) {
   op({{"kind", "set"}, {"name", "s4"}, {"buffer", "row3"}, {"width", 4}, {"value", 0x3f800000}});
   LoadedModule module(makeArtifact(plan));
   ASSERT_EQ(module.status, DLC_OK) << dlc_last_error();
-  MadeContext made(module.module);
-  std::vector<float> x = exampleInput(3), y(3), sameX(24), sameW(8), sameY(3), mixed(12);
-  int64_t shapeX[] = {3, 8}, shapeMixed[] = {4, 3}, three[] = {3}, eight[] = {8};
-  dlc_tensor in = {x.data(), DLC_F32, DLC_HOST, 2, shapeX, nullptr};
-  dlc_tensor out[] = {{y.data(), DLC_F32, DLC_HOST, 1, three, nullptr},
-                      {sameX.data(), DLC_F32, DLC_HOST, 2, shapeX, nullptr},
-                      {sameW.data(), DLC_F32, DLC_HOST, 1, eight, nullptr},
-                      {sameY.data(), DLC_F32, DLC_HOST, 1, three, nullptr},
-                      {mixed.data(), DLC_F32, DLC_HOST, 2, shapeMixed, nullptr}};
-  ASSERT_EQ(dlc_context_run(made.context, &in, 1, out, 5), DLC_OK) << dlc_last_error();
-  EXPECT_EQ(y, exampleResult(x));
-  EXPECT_EQ(sameX, x);
-  EXPECT_EQ(sameY, y);
-  for (int i = 0; i < 8; ++i) EXPECT_EQ(sameW[size_t(i)], 0.5f + float(i));
-  for (size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(mixed[i], y[i]);
-    EXPECT_EQ(mixed[3 + i], 0x1.7e7e7ep-1f);
-    EXPECT_EQ(mixed[6 + i], 0x1.008p1f);
-    EXPECT_EQ(mixed[9 + i], 1.0f);
+  for (uint32_t flags : {0u, uint32_t(DLC_CONTEXT_GRAPH)}) {
+    dlc_context_options options = fakeOptions();
+    options.flags = flags;
+    MadeContext made(module.module, options);
+    ASSERT_EQ(made.status, DLC_OK) << dlc_last_error();
+    for (int64_t batch : {3, 5, 3}) {
+      size_t n = size_t(batch);
+      std::vector<float> x = exampleInput(int(batch)), y(n), sameX(8 * n), sameW(8), sameY(n), mixed(4 * n);
+      int64_t shapeX[] = {batch, 8}, shapeMixed[] = {4, batch}, shapeY[] = {batch}, eight[] = {8};
+      dlc_tensor in = {x.data(), DLC_F32, DLC_HOST, 2, shapeX, nullptr};
+      dlc_tensor out[] = {{y.data(), DLC_F32, DLC_HOST, 1, shapeY, nullptr},
+                          {sameX.data(), DLC_F32, DLC_HOST, 2, shapeX, nullptr},
+                          {sameW.data(), DLC_F32, DLC_HOST, 1, eight, nullptr},
+                          {sameY.data(), DLC_F32, DLC_HOST, 1, shapeY, nullptr},
+                          {mixed.data(), DLC_F32, DLC_HOST, 2, shapeMixed, nullptr}};
+      ASSERT_EQ(dlc_context_run(made.context, &in, 1, out, 5), DLC_OK) << dlc_last_error();
+      EXPECT_EQ(y, exampleResult(x));
+      EXPECT_EQ(sameX, x);
+      EXPECT_EQ(sameY, y);
+      for (int i = 0; i < 8; ++i) EXPECT_EQ(sameW[size_t(i)], 0.5f + float(i));
+      for (size_t i = 0; i < n; ++i) {
+        EXPECT_EQ(mixed[i], y[i]);
+        EXPECT_EQ(mixed[n + i], 0x1.7e7e7ep-1f);
+        EXPECT_EQ(mixed[2 * n + i], 0x1.008p1f);
+        EXPECT_EQ(mixed[3 * n + i], 1.0f);
+      }
+    }
+    EXPECT_EQ(fake().instantiations, flags ? 1 : 0);
   }
 }
 

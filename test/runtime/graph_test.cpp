@@ -97,52 +97,6 @@ TEST_F(GraphTest, VariantsMayDifferInTheirNumberOfLaunches) {
   EXPECT_EQ(fake().instantiations, 1);
 }
 
-TEST_F(GraphTest, CopiesAndSetsAreNodes) {
-  Json plan = examplePlan();
-  auto output = [&](const char *name, Json dims, const char *buffer) {
-    plan["outputs"].push_back({{"name", name}, {"dtype", "f32"}, {"dims", dims}, {"buffer", buffer}});
-  };
-  auto base = [](const char *kind, const char *name) { return Json{{"kind", kind}, {"name", name}}; };
-  output("same_x", {"batch", 8}, "x");
-  output("mixed", {3, "batch"}, "mixed");
-  plan["buffers"].push_back(
-      {{"name", "mixed"}, {"dtype", "f32"}, {"dims", {3, "batch"}}, {"base", base("output", "mixed")}});
-  for (int i = 0; i < 3; ++i)
-    plan["buffers"].push_back({{"name", "row" + std::to_string(i)},
-                               {"dtype", "f32"},
-                               {"dims", {"batch"}},
-                               {"base", base("buffer", "mixed")},
-                               {"offset", {"*", 4 * i, "batch"}}});
-  auto op = [&](Json fields) {
-    fields["nodes"] = Json::array(), fields["deps"] = {1};
-    plan["ops"].push_back(fields);
-  };
-  op({{"kind", "copy"}, {"name", "c"}, {"from", "y"}, {"to", "row0"}});
-  op({{"kind", "set"}, {"name", "s2"}, {"buffer", "row1"}, {"width", 2}, {"value", 0x4000}});
-  op({{"kind", "set"}, {"name", "s4"}, {"buffer", "row2"}, {"width", 4}, {"value", 0x3f800000}});
-  LoadedModule module(makeArtifact(plan));
-  ASSERT_EQ(module.status, DLC_OK) << dlc_last_error();
-  MadeContext made(module.module, graphOptions());
-  for (int64_t batch : {3, 5, 3}) {
-    size_t n = size_t(batch);
-    std::vector<float> x = exampleInput(int(batch)), y(n), sameX(8 * n), mixed(3 * n);
-    int64_t shapeX[] = {batch, 8}, shapeMixed[] = {3, batch}, shapeY[] = {batch};
-    dlc_tensor in = {x.data(), DLC_F32, DLC_HOST, 2, shapeX, nullptr};
-    dlc_tensor out[] = {{y.data(), DLC_F32, DLC_HOST, 1, shapeY, nullptr},
-                        {sameX.data(), DLC_F32, DLC_HOST, 2, shapeX, nullptr},
-                        {mixed.data(), DLC_F32, DLC_HOST, 2, shapeMixed, nullptr}};
-    ASSERT_EQ(dlc_context_run(made.context, &in, 1, out, 3), DLC_OK) << dlc_last_error();
-    EXPECT_EQ(y, exampleResult(x));
-    EXPECT_EQ(sameX, x);
-    for (size_t i = 0; i < n; ++i) {
-      EXPECT_EQ(mixed[i], y[i]);
-      EXPECT_EQ(mixed[n + i], 0x1.008p1f);
-      EXPECT_EQ(mixed[2 * n + i], 1.0f);
-    }
-  }
-  EXPECT_EQ(fake().instantiations, 1);
-}
-
 TEST_F(GraphTest, EveryDriverCallMayFail) {
   LoadedModule module(makeArtifact(examplePlan()));
   const char *functions[] = {"cuGraphCreate",         "cuGraphAddKernelNode",
@@ -183,9 +137,8 @@ TEST_F(GraphTest, MessagesNameTheKernel) {
   MadeContext made(module.module, graphOptions());
   fake().failFunction = "cuGraphExecKernelNodeSetParams", fake().failAt = 2, fake().failResult = 701;
   EXPECT_EQ(HostRun(5).run(made.context), DLC_ERROR_LAUNCH);
-  EXPECT_STREQ(dlc_last_error(),
-               "kernel 'k1_sum' of op 'r1_sum' (node '/ReduceSum') can't be changed in the "
-               "graph: fake error (CUDA_ERROR_701)");
+  EXPECT_STREQ(dlc_last_error(), "kernel 'k1_sum' of op 'r1_sum' (node '/ReduceSum') can't be changed in the "
+                                 "graph: fake error (CUDA_ERROR_701)");
   fake().failFunction = "cuGraphLaunch", fake().failAt = 1, fake().calls = 0;
   EXPECT_EQ(HostRun(5).run(made.context), DLC_ERROR_LAUNCH);
   EXPECT_NE(std::strstr(dlc_last_error(), "the graph of 2 launches and copies can't be launched"), nullptr);
