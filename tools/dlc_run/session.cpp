@@ -2,26 +2,16 @@
 
 #include "runtime/failure.h"
 #include "runtime/file.h"
+#include "tools/virtual_driver.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <dlfcn.h>
-#include <unistd.h>
 
 namespace dlc::run {
 
 using rt::concat;
 using rt::fail;
 using rt::inQuotes;
-
-std::string virtualDriverPath() {
-  if (const char *path = std::getenv("DLC_VCUDA"); path && *path) return path;
-  std::string program(4096, '\0');
-  ssize_t length = ::readlink("/proc/self/exe", program.data(), program.size());
-  program.resize(length > 0 ? size_t(length) : 0);
-  size_t slash = program.rfind('/');
-  return program.substr(0, slash == std::string::npos ? 0 : slash) + "/../lib/vcuda/libcuda.so.1";
-}
 
 static void logMessage(void *, dlc_log_level level, const char *message) {
   std::fprintf(stderr, "dlc-run: %s: %s\n", level == DLC_LOG_WARNING ? "warning" : "note", message);

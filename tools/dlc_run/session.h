@@ -45,7 +45,4 @@ private:
   void open(bool onVirtual);
 };
 
-/// Where the virtual GPU's library is: $DLC_VCUDA, or ../lib/vcuda/libcuda.so.1 seen from the program.
-std::string virtualDriverPath();
-
 } // namespace dlc::run

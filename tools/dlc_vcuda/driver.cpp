@@ -1,22 +1,11 @@
 #include "tools/dlc_vcuda/driver.h"
 
 #include "tools/dlc_vcuda/refusal.h"
+#include "tools/virtual_driver.h"
 
-#include <cstdlib>
 #include <dlfcn.h>
-#include <unistd.h>
 
 namespace dlc::vcuda_tool {
-
-/// $DLC_VCUDA, or ../lib/vcuda/libcuda.so.1 seen from the program.
-static std::string libraryPath() {
-  if (const char *path = std::getenv("DLC_VCUDA"); path && *path) return path;
-  std::string program(4096, '\0');
-  ssize_t length = ::readlink("/proc/self/exe", program.data(), program.size());
-  program.resize(length > 0 ? size_t(length) : 0);
-  size_t slash = program.rfind('/');
-  return program.substr(0, slash == std::string::npos ? 0 : slash) + "/../lib/vcuda/libcuda.so.1";
-}
 
 template <class... Arguments> int Driver::call(const char *name, Arguments... arguments) {
   auto function = reinterpret_cast<int (*)(Arguments...)>(dlsym(library, name));
@@ -35,7 +24,7 @@ template <class... Arguments> void Driver::require(const char *name, Arguments..
 }
 
 Driver::Driver() {
-  std::string path = libraryPath();
+  std::string path = virtualDriverPath();
   library = dlopen(path.c_str(), RTLD_NOW);
   if (!library)
     throw Refusal(std::string("cannot load the virtual GPU: ") + dlerror(), "say in DLC_VCUDA where it is");
