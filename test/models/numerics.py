@@ -10,7 +10,7 @@ Per model and precision one row: exporter, ONNX nodes, regions, unique kernels, 
 Bounds (measure.py): fp32 against onnxruntime's own error, fp16 against the interpreter with everything rounded to fp16.
 Kernel by kernel each gets the operands that the interpreter in fp64 has there, and its results are held to the fp32 bound with the
 interpreter in fp32 in onnxruntime's place (16-bit results may be one rounding off). The reference itself, the interpreter in fp64, must lie within 1e-5 of onnxruntime. Exit status 1 if a bound is broken.
-Rows also go to build/work/numerics/NAME.json.
+Rows also go to numerics/NAME.json in the folder of work (build/work; of a test: build/work/TEST).
 """
 import argparse
 import json

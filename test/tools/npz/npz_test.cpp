@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <random>
 
@@ -19,7 +21,20 @@ Arrays sample() {
   return arrays;
 }
 
-std::string temporary(const char *name) { return testing::TempDir() + name; }
+// A folder of this process's own: tests of several builds run beside each other.
+struct Folder {
+  Folder() {
+    std::string made = (std::filesystem::temp_directory_path() / "dlc_npz_XXXXXX").string();
+    if (mkdtemp(made.data())) path = made;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::filesystem::path path;
+};
+
+std::string temporary(const char *name) {
+  static const Folder folder;
+  return folder.path / name;
+}
 
 std::vector<char> contents(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
