@@ -2,7 +2,7 @@
 
 The sanitizer builds (AddressSanitizer and UBSan, ThreadSanitizer) cover the runtime, the virtual GPU, the
 importer and the graph passes. Their tests join the release build's ctest under their own label, so that one
-run has one summary.
+run has one summary. All tests run under the schedule of the virtual GPU that schedules.py draws.
 """
 import collections
 import json
@@ -11,6 +11,7 @@ import re
 import subprocess
 import time
 
+import schedules
 from build import build, configure
 from setup import setup
 from steps import ROOT, Failed, cores, say
@@ -92,9 +93,11 @@ def run_ctest(folder, everything, names):
     command = ["ctest", "--test-dir", folder, "--output-on-failure", "--no-label-summary", "-j", str(cores())]
     command += [] if everything else ["-LE", "^long$"]
     command += ["-R", names] if names else []
+    schedule, origin = schedules.choose()
     begun, results, closing = time.monotonic(), {}, []
     ctest = subprocess.Popen([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, errors="replace")
+                             stderr=subprocess.STDOUT, text=True, errors="replace",
+                             env={**os.environ, schedules.VARIABLE: schedule})
     for line in ctest.stdout:
         if closing or CLOSING.match(line):
             closing.append(line)
@@ -104,6 +107,7 @@ def run_ctest(folder, everything, names):
         print(line, end="", flush=True)
     status = ctest.wait()
     print_counts(results, kinds, begun)
+    say(f"virtual GPU: schedule {schedule}, {origin}; one test again: {schedules.VARIABLE}={schedule} ./dev test -R NAME\n")
     print("".join(closing), end="", flush=True)
     return status
 

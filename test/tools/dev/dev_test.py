@@ -1,5 +1,6 @@
 """The dev script's own parts: list files, stamps, hashes of downloads, the lines of ctest that it reads."""
 import contextlib
+import hashlib
 import io
 import pathlib
 import subprocess
@@ -11,6 +12,7 @@ from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools" / "dev"))
+import schedules  # noqa: E402
 import setup  # noqa: E402
 import steps  # noqa: E402
 import testing  # noqa: E402
@@ -111,6 +113,45 @@ class CtestLines(unittest.TestCase):
                                  {"a": "unit", "b": "unit", "c": "models"}, 0.0)
         self.assertRegex(shown.getvalue(), r"unit +2 +1 +0 +1 +3\.0")
         self.assertRegex(shown.getvalue(), r"models +1 +0 +1 +0 +0\.5")
+
+
+class Schedules(unittest.TestCase):
+    def test_drawn_from_the_commit(self):
+        hashes = [hashlib.sha1(b"%d" % n).hexdigest() for n in range(400)]
+        drawn = [schedules.drawn(h) for h in hashes]
+        self.assertEqual(drawn, [schedules.drawn(h) for h in hashes])
+        for schedule in drawn:
+            self.assertRegex(schedule, r"^(reverse|ahead:[0-7]|random:\d{1,6})$")
+        for kind in ("reverse", "ahead:0", "ahead:7", "random:"):
+            self.assertTrue(any(s.startswith(kind) for s in drawn), kind)
+        self.assertGreater(len(set(drawn)), 200)
+
+    def test_the_environment_first_then_the_commit_then_always_the_same(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.assertEqual(schedules.choose({"VCUDA_SCHEDULE": "ahead:3"}, folder)[0], "ahead:3")
+            self.assertEqual(schedules.choose({}, folder)[0], "reverse")
+            git = ["git", "-C", folder, "-c", "user.name=n", "-c", "user.email=e"]
+            subprocess.run([*git, "init", "-q"], check=True)
+            self.assertEqual(schedules.choose({}, folder)[0], "reverse")  # a repository, but no commit
+            subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
+            commit = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+            schedule, origin = schedules.choose({}, folder)
+            self.assertEqual(schedule, schedules.drawn(commit))
+            self.assertIn(commit[:12], origin)
+
+    def test_ctest_gets_it_and_the_summary_says_so(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "CTestTestfile.cmake").write_text(
+                'add_test(shown sh -c "echo schedule is $VCUDA_SCHEDULE")\n'
+                'add_test(own sh -c "echo own is $VCUDA_SCHEDULE")\n'
+                'set_tests_properties(own PROPERTIES ENVIRONMENT VCUDA_SCHEDULE=forward)\n'
+                'set_tests_properties(shown own PROPERTIES FAIL_REGULAR_EXPRESSION " is ")\n')
+            shown = io.StringIO()
+            with contextlib.redirect_stdout(shown), mock.patch.dict("os.environ", {"VCUDA_SCHEDULE": "random:77"}):
+                testing.run_ctest(pathlib.Path(folder), False, "")
+        self.assertIn("schedule is random:77", shown.getvalue())
+        self.assertIn("own is forward", shown.getvalue())
+        self.assertIn("VCUDA_SCHEDULE=random:77 ./dev test -R NAME", shown.getvalue())
 
 
 if __name__ == "__main__":
