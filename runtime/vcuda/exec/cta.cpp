@@ -38,6 +38,7 @@ void startWarp(CtaRun &cta, WarpRun &w, uint32_t index) {
   std::memset(w.commits, 0, sizeof w.commits);
   w.phaseWaits.clear();
   w.lastSpins = w.stuckSlices = 0;
+  w.letGo = w.isAlone = false;
   w.blocksGranted = 0;
   w.freeFrames.clear();
   for (uint32_t f = 0; f < w.frames.size(); ++f) w.freeFrames.push_back(uint32_t(w.frames.size()) - 1 - f);
@@ -190,6 +191,7 @@ CtaRun::Outcome CtaRun::advance() {
       }
     }
     if (done) return Outcome::Finished;
+    if (!ran && giveUpOnMembers()) continue;
     if (!ran || waitsForEver(onlyWaited, events)) {
       launch->stop(number, LaunchResult::Deadlock,
                    "CTA " + std::to_string(number) + " cannot go on: " + describeWaiting());
@@ -197,6 +199,18 @@ CtaRun::Outcome CtaRun::advance() {
     }
     if (!progressed) return Outcome::GaveWay;
   }
+}
+
+bool CtaRun::giveUpOnMembers() {
+  bool any = false;
+  for (uint32_t i = 0; i < warpCount; ++i) {
+    for (Split &s : warps[i]->splits) {
+      if (s.state != Split::WaitingForMembers) continue;
+      s.state = Split::Runnable;
+      any = warps[i]->isAlone = true;
+    }
+  }
+  return any;
 }
 
 bool CtaRun::waitsForEver(bool onlyWaited, uint64_t eventsBefore) {

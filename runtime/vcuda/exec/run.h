@@ -91,6 +91,7 @@ struct WarpRun : Warp {
   std::vector<uint32_t> fenced, seen;
   uint32_t lastSpins = 0, stuckSlices = 0;
   uint64_t blocksGranted = 0; ///< sum of the budgets so far
+  bool isAlone = false;       ///< the members that some lanes wait for do not come: nothing can go on
   FullWarp known;
   bool isDone() const { return live == 0; }
   bool isRunnable() const;
@@ -139,6 +140,9 @@ struct CtaRun : Cta {
   /// Whether the CTA waits for mbarriers that nobody can complete any more, after a round.
   bool waitsForEver(bool onlyWaited, uint64_t eventsBefore);
   uint32_t liveThreads() const;
+  /// Lanes that wait for members of their warp which cannot come are to say so and go on. False: there are
+  /// none.
+  bool giveUpOnMembers();
   void completeBarriers();
   void releaseBarrier(uint32_t id);
   std::string describeWaiting() const;

@@ -254,6 +254,24 @@ static void joinChains(WarpRun &w, const Split &other) {
   setEntry(w, common);
 }
 
+/// bar.warp.sync may stand at several places: lanes that wait at others of them with the same mask are here,
+/// too, and go on from there. False when some are missing still.
+static bool meetElsewhere(WarpRun &w, Mask members, Mask wanted) {
+  auto meets = [&](const Split &s) {
+    return s.state == Split::WaitingForMembers && s.pc->kind == Kind::WarpSync && s.members == members;
+  };
+  Mask come = w.active;
+  for (const Split &s : w.splits) come |= meets(s) ? s.mask : 0;
+  if ((come & wanted) != wanted) return false;
+  for (Split &s : w.splits) {
+    if (!meets(s)) continue;
+    s.state = Split::Runnable;
+    ++s.pc;
+  }
+  if (w.cta->full) syncLanes(w, wanted);
+  return true;
+}
+
 bool exec::gatherMembers(Warp &warp, const Inst &inst, Mask members) {
   WarpRun &w = full(warp);
   Mask wanted = members & w.live;
@@ -275,8 +293,11 @@ bool exec::gatherMembers(Warp &warp, const Inst &inst, Mask members) {
     w.pc = &inst; // once more, with all lanes
     return false;
   }
-  bool othersCanCome = std::any_of(w.splits.begin(), w.splits.end(),
-                                   [](const Split &s) { return s.state != Split::WaitingForMembers; });
+  if (inst.kind == Kind::WarpSync && meetElsewhere(w, members, wanted)) return true;
+  bool othersCanCome = !w.isAlone && std::any_of(w.splits.begin(), w.splits.end(), [](const Split &s) {
+    return s.state != Split::WaitingForMembers;
+  });
+  w.isAlone = false;
   if (!othersCanCome) {
     reportLanes(w, inst, "divergent-sync", wanted & ~w.active,
                 "lanes of the member mask never come to this instruction");

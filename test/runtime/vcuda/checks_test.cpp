@@ -1,7 +1,8 @@
 // Each check finds the bug that was planted for it, at the right line, and says nothing about the rest of the
-// kernel.
+// kernel: with fast and with full checks, under every schedule. Where a bug has two parties both are named.
 #include "test/runtime/vcuda/device.h"
 
+#include <algorithm>
 #include <sstream>
 
 using namespace dlc::vcuda;
@@ -19,10 +20,11 @@ uint32_t markedLine(const std::string &kernel) {
   return 0;
 }
 
-class PlantedBugs : public testing::TestWithParam<Schedule::Kind> {
+class PlantedBugs : public testing::TestWithParam<std::tuple<Schedule::Kind, Checks>> {
 protected:
   void SetUp() override {
-    device.options.schedule = {GetParam(), 5};
+    device.options.schedule = {std::get<0>(GetParam()), 5};
+    device.options.checks = std::get<1>(GetParam());
     module = device.load(readProgram("bugs.o3.ptx"));
   }
   /// The one finding that the kernel must lead to.
@@ -42,6 +44,31 @@ protected:
     EXPECT_NE(f->ptxLine, 0u);
     return *f;
   }
+  /// A finding of one of two accesses that nothing orders; the lines of both, in either order: which of them
+  /// is the finding's own depends on the order of the warps. Full checks know the threads, too.
+  void expectParties(const LaunchResult &result, const std::string &check, uint32_t one, uint32_t two) {
+    EXPECT_EQ(result.status, LaunchResult::Ok) << result.message;
+    const Finding *f = findingOf(result, check);
+    if (!f) {
+      ADD_FAILURE() << "no finding of " << check;
+      expectClean(result);
+      return;
+    }
+    EXPECT_NE(f->other, "");
+    if (f->otherPtxLine) {
+      EXPECT_EQ(std::minmax(f->sourceLine, f->otherSourceLine), std::minmax(one, two));
+      EXPECT_EQ(f->otherSourceFile, "bugs.cu");
+    } else { // between CTAs fast checks know the other CTA only
+      EXPECT_FALSE(isFull());
+      EXPECT_TRUE(check.starts_with("global")) << check;
+      EXPECT_NE(f->other.find("CTA " + std::to_string(1 - f->cta.x)), std::string::npos) << f->other;
+    }
+    EXPECT_EQ(f->otherIsThread, isFull());
+    if (isFull()) { EXPECT_NE(std::pair(f->cta.x, f->thread.x), std::pair(f->otherCta.x, f->otherThread.x)); }
+    for (const Finding &any : result.findings)
+      EXPECT_TRUE(any.sourceLine == one || any.sourceLine == two) << any.check << " " << any.sourceLine;
+  }
+  bool isFull() const { return device.options.checks == Checks::Full; }
   uint64_t ints(size_t n) {
     std::vector<int> v(n);
     for (size_t i = 0; i < n; ++i) v[i] = int(i);
@@ -51,25 +78,16 @@ protected:
   ModuleInstance module;
 };
 
-/// A race has two parties: which of them is the finding's own line depends on the order of the warps.
 TEST_P(PlantedBugs, MissingBarrier) {
-  LaunchResult r = device.run(module, "missingBarrier", {1}, {64}, Arguments().add(device.empty<int>(64)));
-  const Finding *f = findingOf(r, "shared-race");
-  ASSERT_NE(f, nullptr);
   uint32_t read = markedLine("missingBarrier");
-  EXPECT_EQ(f->sourceLine + f->otherSourceLine, read + read - 1);
-  EXPECT_EQ(f->otherSourceFile, "bugs.cu");
-  EXPECT_NE(f->other.find("warp"), std::string::npos);
-  for (const Finding &any : r.findings) EXPECT_TRUE(any.sourceLine == read || any.sourceLine == read - 1);
+  expectParties(device.run(module, "missingBarrier", {1}, {64}, Arguments().add(device.empty<int>(64))),
+                "shared-race", read - 1, read);
 }
 
 TEST_P(PlantedBugs, MissingSecondBarrier) {
-  LaunchResult r =
-      device.run(module, "missingSecondBarrier", {1}, {64}, Arguments().add(device.empty<int>(64)));
-  const Finding *f = findingOf(r, "shared-race");
-  ASSERT_NE(f, nullptr);
   uint32_t write = markedLine("missingSecondBarrier");
-  EXPECT_TRUE(f->sourceLine == write || f->otherSourceLine == write);
+  expectParties(device.run(module, "missingSecondBarrier", {1}, {64}, Arguments().add(device.empty<int>(64))),
+                "shared-race", write, write + 2);
 }
 
 TEST_P(PlantedBugs, MissingWaitForCopies) {
@@ -78,11 +96,23 @@ TEST_P(PlantedBugs, MissingWaitForCopies) {
       "async-pending", "missingWait");
 }
 
+TEST_P(PlantedBugs, MissingCommit) {
+  expectFinding(
+      device.run(module, "missingCommit", {1}, {32}, Arguments().add(ints(128)).add(device.empty<int>(128))),
+      "async-pending", "missingCommit");
+}
+
+TEST_P(PlantedBugs, StageOfACopyUnderWay) {
+  expectFinding(device.run(module, "wrongStage", {1}, {32},
+                           Arguments().add(ints(512)).add(device.upload(std::vector<int>(512)))),
+                "async-pending", "wrongStage");
+}
+
 TEST_P(PlantedBugs, CopyWithoutBarrier) {
-  LaunchResult r = device.run(module, "waitWithoutBarrier", {1}, {64},
-                              Arguments().add(ints(256)).add(device.empty<int>(256)));
-  const Finding *f = findingOf(r, "shared-race");
-  ASSERT_NE(f, nullptr);
+  uint32_t read = markedLine("waitWithoutBarrier");
+  expectParties(device.run(module, "waitWithoutBarrier", {1}, {64},
+                           Arguments().add(ints(256)).add(device.empty<int>(256))),
+                "shared-race", read - 2, read);
 }
 
 TEST_P(PlantedBugs, OutOfBoundsWrite) {
@@ -151,16 +181,18 @@ TEST_P(PlantedBugs, DivergentBarrier) {
 
 TEST_P(PlantedBugs, ConflictAcrossCtas) {
   device.options.threads = 1; // at the same moment on two host threads neither write would see the other
-  Finding f = expectFinding(device.run(module, "conflict", {2}, {32}, Arguments().add(device.empty<int>(32))),
-                            "global-conflict", "conflict");
-  EXPECT_NE(f.other.find("CTA"), std::string::npos);
+  uint32_t line = markedLine("conflict");
+  LaunchResult r = device.run(module, "conflict", {2}, {32}, Arguments().add(device.empty<int>(32)));
+  expectParties(r, "global-conflict", line, line);
+  EXPECT_EQ(r.findings.size(), 1u);
 }
 
 TEST_P(PlantedBugs, ReadOfAnotherCtasBytes) {
   device.options.threads = 1;
   uint64_t data = device.upload(std::vector<int>(64)), out = device.empty<int>(64);
-  expectFinding(device.run(module, "readOther", {2}, {32}, Arguments().add(data).add(out)), "global-race",
-                "readOther");
+  uint32_t read = markedLine("readOther");
+  expectParties(device.run(module, "readOther", {2}, {32}, Arguments().add(data).add(out)), "global-race",
+                read - 2, read);
 }
 
 TEST_P(PlantedBugs, ShuffleFromInactiveLane) {
@@ -170,8 +202,86 @@ TEST_P(PlantedBugs, ShuffleFromInactiveLane) {
 }
 
 TEST_P(PlantedBugs, AtomicAgainstPlainWrite) {
-  LaunchResult r = device.run(module, "atomicRace", {1}, {64}, Arguments().add(device.empty<int>(64)));
-  EXPECT_NE(findingOf(r, "shared-race"), nullptr);
+  uint32_t atomic = markedLine("atomicRace");
+  expectParties(device.run(module, "atomicRace", {1}, {64}, Arguments().add(device.empty<int>(64))),
+                "shared-race", atomic - 1, atomic);
+}
+
+//===----------------------------------------------------------------------===//
+// Barriers
+//===----------------------------------------------------------------------===//
+
+TEST_P(PlantedBugs, BarrierInMemoryThatIsNone) {
+  uint64_t out = device.empty<int>(64);
+  expectFinding(device.run(module, "mbarrierNotInitialised", {1}, {64}, Arguments().add(out)),
+                "mbarrier-init", "mbarrierNotInitialised");
+  expectFinding(device.run(module, "mbarrierTwice", {1}, {64}, Arguments().add(out)), "mbarrier-init",
+                "mbarrierTwice");
+}
+
+TEST_P(PlantedBugs, CountsOfABarrierInMemory) {
+  uint64_t out = device.empty<int>(64);
+  for (unsigned count : {0u, 1u << 20})
+    expectFinding(device.run(module, "mbarrierNoCount", {1}, {64}, Arguments().add(out).add(count)),
+                  "mbarrier-count", "mbarrierNoCount");
+  expectClean(device.run(module, "mbarrierNoCount", {1}, {64}, Arguments().add(out).add((1u << 20) - 1)));
+  expectFinding(device.run(module, "mbarrierTooMany", {1}, {64}, Arguments().add(out)), "mbarrier-count",
+                "mbarrierTooMany");
+  expectFinding(device.run(module, "mbarrierLeave", {1}, {64}, Arguments().add(out)), "mbarrier-count",
+                "mbarrierLeave");
+}
+
+TEST_P(PlantedBugs, BarrierInMemoryUsedBeforeOthersKnowIt) {
+  LaunchResult r = device.run(module, "mbarrierUnseen", {1}, {64}, Arguments().add(device.empty<int>(64)));
+  uint32_t arrival = markedLine("mbarrierUnseen");
+  ASSERT_FALSE(r.findings.empty());
+  for (const Finding &f : r.findings) {
+    EXPECT_TRUE(f.check == "shared-race" || f.check == "mbarrier-init") << f.check;
+    EXPECT_TRUE(f.sourceLine == arrival || f.otherSourceLine == arrival);
+  }
+  if (isFull() || findingOf(r, "shared-race")) expectParties(r, "shared-race", arrival - 1, arrival);
+}
+
+TEST_P(PlantedBugs, CopiesThatABarrierDoesNotKnow) {
+  expectFinding(device.run(module, "mbarrierWithoutCopies", {1}, {32},
+                           Arguments().add(ints(128)).add(device.empty<int>(128))),
+                "async-pending", "mbarrierWithoutCopies");
+}
+
+TEST_P(PlantedBugs, CountsOfANamedBarrier) {
+  LaunchResult r = device.run(module, "barrierCounts", {1}, {96}, Arguments().add(device.empty<int>(96)));
+  const Finding *f = findingOf(r, "barrier-count");
+  ASSERT_NE(f, nullptr) << r.message;
+  EXPECT_NEAR(f->sourceLine, markedLine("barrierCounts"), 1);
+}
+
+TEST_P(PlantedBugs, HalfAWarpLoadsAMatrix) {
+  expectFinding(
+      device.run(module, "halfMatrix", {1}, {32}, Arguments().add(device.upload(std::vector<int>(32)))),
+      "divergent-aligned", "halfMatrix");
+}
+
+TEST_P(PlantedBugs, LanesThatNeverCome) {
+  expectFinding(device.run(module, "loneSync", {1}, {32}, Arguments().add(device.empty<int>(32))),
+                "divergent-sync", "loneSync");
+}
+
+TEST_P(PlantedBugs, MaskWithoutTheLane) {
+  Finding f =
+      expectFinding(device.run(module, "wrongMask", {1}, {32}, Arguments().add(device.empty<int>(32))),
+                    "bad-membermask", "wrongMask");
+  EXPECT_EQ(f.thread.x, 16u);
+}
+
+TEST_P(PlantedBugs, StringsThatAreNowhere) {
+  uint64_t format = device.upload(std::vector<char>{'<', '%', 's', '>', 0});
+  LaunchResult fine = device.run(module, "wildPrintf", {1}, {1}, Arguments().add(format).add(format));
+  expectClean(fine);
+  EXPECT_EQ(fine.printed, "<<%s>>");
+  expectFinding(device.run(module, "wildPrintf", {1}, {1}, Arguments().add(uint64_t(8)).add(format)),
+                "bad-printf", "wildPrintf");
+  expectFinding(device.run(module, "wildPrintf", {1}, {1}, Arguments().add(format).add(uint64_t(8))),
+                "bad-printf", "wildPrintf");
 }
 
 TEST_P(PlantedBugs, DeadlockNamesTheWaiting) {
@@ -195,14 +305,16 @@ TEST_P(PlantedBugs, OffMeansAnErrorForWildAddressesOnly) {
   EXPECT_EQ(wild.status, LaunchResult::IllegalAddress);
 }
 
-std::string scheduleName(const testing::TestParamInfo<Schedule::Kind> &info) {
+std::string bugName(const testing::TestParamInfo<std::tuple<Schedule::Kind, Checks>> &info) {
   static const char *const names[] = {"Forward", "Reverse", "Random", "Ahead"};
-  return names[info.param];
+  return std::string(names[std::get<0>(info.param)]) +
+         (std::get<1>(info.param) == Checks::Full ? "Full" : "Fast");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PlantedBugs,
-                         testing::Values(Schedule::Forward, Schedule::Reverse, Schedule::Random,
-                                         Schedule::Ahead),
-                         scheduleName);
+                         testing::Combine(testing::Values(Schedule::Forward, Schedule::Reverse,
+                                                          Schedule::Random, Schedule::Ahead),
+                                          testing::Values(Checks::Fast, Checks::Full)),
+                         bugName);
 
 } // namespace

@@ -94,6 +94,18 @@ TEST_P(ThreadPrograms, AggregatedAtomics) {
   }
 }
 
+TEST_P(ThreadPrograms, TwoSidesOfABranchMeet) {
+  auto m = load("warps");
+  auto v = numbers<int>(32, -100, 100);
+  uint64_t out = device.empty<int>(32);
+  expectClean(device.run(m, "twoSides", {1}, {32}, Arguments().add(upload(v)).add(out)));
+  auto c = device.download<int>(out, 32);
+  for (size_t t = 0; t < 16; ++t) {
+    EXPECT_EQ(c[t], v[t] * v[t + 16] + 1);
+    EXPECT_EQ(c[t + 16], v[t] * v[t + 16]);
+  }
+}
+
 TEST_P(ThreadPrograms, ExchangeWithinWarps) {
   auto m = load("warps");
   auto v = numbers<int>(128, -100, 100);

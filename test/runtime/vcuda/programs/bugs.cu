@@ -1,5 +1,6 @@
 // One planted bug per kernel. The line that a finding must name is marked with "bug: <kernel>"; checks_test.cpp reads it here.
 #include <stdint.h>
+#include <stdio.h>
 
 extern "C" __global__ void missingBarrier(int *out) {
   __shared__ int s[64];
@@ -120,7 +121,129 @@ extern "C" __global__ void trapped(const int *in) {
 extern "C" __global__ void atomicRace(int *out) {
   __shared__ int s;
   if (threadIdx.x == 0) s = 0;
-  atomicAdd(&s, 1); // bug: atomicRace
+  asm volatile("red.shared.add.u32 [%0], 1;" ::"r"((unsigned)__cvta_generic_to_shared(&s)) : "memory"); // bug: atomicRace
   __syncthreads();
   out[threadIdx.x] = s;
+}
+
+// Waits for all groups, of which the copy is in none.
+extern "C" __global__ void missingCommit(const int4 *in, int4 *out) {
+  __shared__ int4 s[32];
+  unsigned address = (unsigned)__cvta_generic_to_shared(&s[threadIdx.x]);
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(in + threadIdx.x));
+  asm volatile("cp.async.wait_group 0;" ::: "memory");
+  out[threadIdx.x] = s[threadIdx.x]; // bug: missingCommit
+}
+
+// Waits for all copies but the last, and reads what the last one brings.
+extern "C" __global__ void wrongStage(const int4 *in, int4 *out) {
+  __shared__ int4 s[2][32];
+#pragma unroll 1
+  for (int i = 0; i < 4; ++i) {
+    unsigned address = (unsigned)__cvta_generic_to_shared(&s[i % 2][threadIdx.x]);
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(in + 32 * i + threadIdx.x));
+    asm volatile("cp.async.commit_group;");
+    if (i == 0) continue;
+    asm volatile("cp.async.wait_group 1;" ::: "memory");
+    out[32 * i + threadIdx.x] = s[i % 2][threadIdx.x]; // bug: wrongStage
+  }
+}
+
+__device__ unsigned barrierAddress(uint64_t *barrier) { return (unsigned)__cvta_generic_to_shared(barrier); }
+
+extern "C" __global__ void mbarrierNotInitialised(int *out) {
+  __shared__ uint64_t barrier;
+  asm volatile("{.reg .b64 s; mbarrier.arrive.shared.b64 s, [%0];}" ::"r"(barrierAddress(&barrier)) : "memory"); // bug: mbarrierNotInitialised
+  out[threadIdx.x] = 1;
+}
+
+extern "C" __global__ void mbarrierTwice(int *out) {
+  __shared__ uint64_t barrier;
+  if (threadIdx.x == 0)
+    for (int i = 0; i < 2; ++i) asm volatile("mbarrier.init.shared.b64 [%0], 64;" ::"r"(barrierAddress(&barrier)) : "memory"); // bug: mbarrierTwice
+  out[threadIdx.x] = 1;
+}
+
+extern "C" __global__ void mbarrierNoCount(int *out, unsigned count) {
+  __shared__ uint64_t barrier;
+  if (threadIdx.x == 0) asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(barrierAddress(&barrier)), "r"(count) : "memory"); // bug: mbarrierNoCount
+  out[threadIdx.x] = 1;
+}
+
+// One thread arrives for all and for one more.
+extern "C" __global__ void mbarrierTooMany(int *out) {
+  __shared__ uint64_t barrier;
+  if (threadIdx.x == 0) {
+    asm volatile("mbarrier.init.shared.b64 [%0], 64;" ::"r"(barrierAddress(&barrier)) : "memory");
+    asm volatile("{.reg .b64 s; mbarrier.arrive.release.cta.shared.b64 s, [%0], 65;}" ::"r"(barrierAddress(&barrier)) : "memory"); // bug: mbarrierTooMany
+  }
+  out[threadIdx.x] = 1;
+}
+
+// More threads leave than there are.
+extern "C" __global__ void mbarrierLeave(int *out) {
+  __shared__ uint64_t barrier;
+  if (threadIdx.x == 0) {
+    asm volatile("mbarrier.init.shared.b64 [%0], 1;" ::"r"(barrierAddress(&barrier)) : "memory");
+    for (int i = 0; i < 2; ++i) asm volatile("{.reg .b64 s; mbarrier.arrive_drop.shared.b64 s, [%0];}" ::"r"(barrierAddress(&barrier)) : "memory"); // bug: mbarrierLeave
+  }
+  out[threadIdx.x] = 1;
+}
+
+// The barrier is initialised, but the others need not know it yet.
+extern "C" __global__ void mbarrierUnseen(int *out) {
+  __shared__ uint64_t barrier;
+  if (threadIdx.x == 0) asm volatile("mbarrier.init.shared.b64 [%0], 64;" ::"r"(barrierAddress(&barrier)) : "memory");
+  asm volatile("{.reg .b64 s; mbarrier.arrive.shared.b64 s, [%0];}" ::"r"(barrierAddress(&barrier)) : "memory"); // bug: mbarrierUnseen
+  out[threadIdx.x] = 1;
+}
+
+// Copies arrive at the barrier when they are done; this one's arrival was never asked for.
+extern "C" __global__ void mbarrierWithoutCopies(const int4 *in, int4 *out) {
+  __shared__ int4 s[32];
+  __shared__ uint64_t barrier;
+  unsigned b = barrierAddress(&barrier), over = 0, address = (unsigned)__cvta_generic_to_shared(&s[threadIdx.x]);
+  if (threadIdx.x == 0) asm volatile("mbarrier.init.shared.b64 [%0], 32;" ::"r"(b) : "memory");
+  __syncthreads();
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(address), "l"(in + threadIdx.x));
+  asm volatile("{.reg .b64 s; mbarrier.arrive.shared.b64 s, [%0];}" ::"r"(b) : "memory");
+  while (!over) asm volatile("{.reg .pred p; mbarrier.test_wait.parity.shared.b64 p, [%1], 0; selp.u32 %0, 1, 0, p;}" : "=r"(over) : "r"(b) : "memory");
+  out[threadIdx.x] = s[threadIdx.x]; // bug: mbarrierWithoutCopies
+}
+
+// Two groups of threads count differently who meets.
+extern "C" __global__ void barrierCounts(int *out) {
+  if (threadIdx.x < 32) asm volatile("bar.arrive 3, 96;");
+  else asm volatile("bar.sync 3, %0;" ::"r"(threadIdx.x < 64 ? 96 : 64) : "memory"); // bug: barrierCounts
+  out[threadIdx.x] = 1;
+}
+
+// Half a warp loads a matrix.
+extern "C" __global__ void halfMatrix(int *out) {
+  __shared__ int s[64];
+  s[threadIdx.x] = s[threadIdx.x + 32] = threadIdx.x;
+  __syncwarp();
+  if (threadIdx.x < 16) {
+    int v;
+    asm volatile("ldmatrix.sync.aligned.m8n8.x1.shared.b16 {%0}, [%1];" : "=r"(v) : "r"((unsigned)__cvta_generic_to_shared(&s[threadIdx.x % 8 * 4])) : "memory"); // bug: halfMatrix
+    out[threadIdx.x] = v;
+  }
+}
+
+// Half a warp waits for all of it, which is elsewhere.
+extern "C" __global__ void loneSync(int *out) {
+  if (threadIdx.x < 16) asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); // bug: loneSync
+  else asm volatile("bar.warp.sync 0xffff0000;" ::: "memory");
+  if (threadIdx.x >= 16) asm volatile("bar.warp.sync 0xffff0000;" ::: "memory");
+  out[threadIdx.x] = 1;
+}
+
+// The mask leaves out lanes that come.
+extern "C" __global__ void wrongMask(int *out) {
+  asm volatile("bar.warp.sync 0xffff;" ::: "memory"); // bug: wrongMask
+  out[threadIdx.x] = 1;
+}
+
+extern "C" __global__ void wildPrintf(const char *format, const char *text) {
+  printf(format, text); // bug: wildPrintf
 }

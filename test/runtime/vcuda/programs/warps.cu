@@ -65,6 +65,23 @@ extern "C" __global__ void exchange(const int *in, int *out) {
   out[threadIdx.x] = v;
 }
 
+// Two sides of a branch hand values to each other: they meet at barriers that stand in different places.
+extern "C" __global__ void twoSides(const int *in, int *out) {
+  __shared__ int s[32];
+  int t = threadIdx.x;
+  if (t < 16) {
+    s[t] = in[t];
+    __syncwarp();
+    __syncwarp();
+    out[t] = s[t + 16] + 1;
+  } else {
+    __syncwarp();
+    s[t] = s[t - 16] * in[t];
+    __syncwarp();
+    out[t] = s[t];
+  }
+}
+
 // The n-th set bit, and masks of lanes.
 extern "C" __global__ void laneMasks(const unsigned *in, unsigned *out) {
   int t = threadIdx.x;
