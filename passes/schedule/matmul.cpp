@@ -14,6 +14,7 @@
 // Where tiles are fewer than SMs and k is long, several CTAs share a tile: each takes a part of the blocks
 // and leaves its sums in workspace; the last to arrive adds the parts in their order and emits the results.
 #include "passes/schedule/families.h"
+#include "passes/schedule/split_fragment.h"
 #include "passes/schedule/tiling.h"
 
 using namespace mlir;
@@ -31,8 +32,9 @@ class MatmulKernel {
 public:
   MatmulKernel(const CanonicalRegion &region, Product p, const Tiling &tiling, ModuleOp module,
                const std::string &name, int64_t bits, std::optional<SplitMemory> memory = {})
-      : p(p), tiling(tiling), division(divide(p, tiling, region.facts)), memory(memory),
-        grid{tiling.warpsM, tiling.warpsN, tiling.m / tiling.warpsM, tiling.n / tiling.warpsN},
+      : p(p), tiling(tiling), division(divide(p, tiling, region.facts)),
+        memory(memory), grid{tiling.warpsM, tiling.warpsN, tiling.m / tiling.warpsM,
+                             tiling.n / tiling.warpsN},
         kernel(region, module, name, tiling.warps(), bits,
                memory ? SmallVector<unsigned>{memory->sums, memory->counters} : SmallVector<unsigned>{}),
         emitter(kernel.emitter), b(kernel.b), region(region) {}
@@ -201,51 +203,6 @@ private:
     return tile::DotOp::create(b, emitter.location, c.getType(), a, bb, c, b.getStringAttr(p.kind->name));
   }
 
-  /// An fp32 fragment as the sum of two tf32 ones. The first is rounded to nearest, so that the product of
-  /// two rests, which is left out, is below 2^-22 of the whole and of either sign: truncation would leave
-  /// 2^-20, always of one sign, and that adds up over deep networks. An infinity equals its truncation and so
-  /// leaves no rest (inf - inf).
-  std::pair<Value, Value> splitFragment(Value x) {
-    auto type = cast<RankedTensorType>(x.getType());
-    auto bits = type.clone(b.getI32Type());
-    auto integer = [&](int64_t value) -> Value {
-      return arith::ConstantOp::create(b, emitter.location,
-                                       DenseElementsAttr::get(bits, b.getI32IntegerAttr(int32_t(value))));
-    };
-    // The largest that rounding up leaves finite: beyond it, and for infinities and NaN, truncation serves.
-    Value largest = arith::ConstantOp::create(b, emitter.location,
-                                              DenseElementsAttr::get(type, b.getF32FloatAttr(0x1.ffep127f)));
-    Value rounds = arith::CmpFOp::create(b, emitter.location, arith::CmpFPredicate::OLT,
-                                         math::AbsFOp::create(b, emitter.location, x), largest);
-    Value word = arith::BitcastOp::create(b, emitter.location, bits, x);
-    word = arith::AddIOp::create(
-        b, emitter.location, word,
-        arith::SelectOp::create(b, emitter.location, rounds, integer(0x1000), integer(0)));
-    Value high = arith::BitcastOp::create(
-        b, emitter.location, type, arith::AndIOp::create(b, emitter.location, word, integer(0xffffe000)));
-    Value exact = arith::CmpFOp::create(b, emitter.location, arith::CmpFPredicate::OEQ, x, high);
-    Value zero =
-        arith::ConstantOp::create(b, emitter.location, DenseElementsAttr::get(type, b.getF32FloatAttr(0)));
-    Value rest = arith::SubFOp::create(b, emitter.location, x, high);
-    return {high, arith::SelectOp::create(b, emitter.location, exact, zero, rest)};
-  }
-
-  /// A fragment with infinities replaced by zero: for the cross terms, where the other factor is a rest that
-  /// may be zero.
-  Value finite(Value x) {
-    auto type = cast<RankedTensorType>(x.getType());
-    auto splat = [&](double v) -> Value {
-      return arith::ConstantOp::create(b, emitter.location,
-                                       DenseElementsAttr::get(type, b.getF32FloatAttr(float(v))));
-    };
-    Value inf = arith::ConstantOp::create(
-        b, emitter.location,
-        DenseElementsAttr::get(type, b.getFloatAttr(b.getF32Type(), APFloat::getInf(APFloat::IEEEsingle()))));
-    Value isFinite = arith::CmpFOp::create(b, emitter.location, arith::CmpFPredicate::ONE,
-                                           math::AbsFOp::create(b, emitter.location, x), inf);
-    return arith::SelectOp::create(b, emitter.location, isFinite, x, splat(0));
-  }
-
   Value blockProduct(const Side &lhs, const Side &rhs, Value stageA, Value stageB, Value acc) {
     Value part = acc;
     // Split products are summed per block and added once, so that the instruction's truncating accumulation
@@ -260,11 +217,11 @@ private:
         part = multiply(a, bb, part);
         continue;
       }
-      auto [aHigh, aLow] = splitFragment(a);
-      auto [bHigh, bLow] = splitFragment(bb);
-      part = multiply(aLow, finite(bHigh), part);
-      part = multiply(finite(aHigh), bLow, part);
-      part = multiply(aHigh, bHigh, part);
+      SplitFragment left = splitFragment(b, emitter.location, a),
+                    right = splitFragment(b, emitter.location, bb);
+      part = multiply(left.low, finiteFragment(b, emitter.location, right.high), part);
+      part = multiply(finiteFragment(b, emitter.location, left.high), right.low, part);
+      part = multiply(left.high, right.high, part);
     }
     if (p.split) part = arith::AddFOp::create(b, emitter.location, acc, part);
     return part;
