@@ -53,6 +53,7 @@ def arguments():
     m.add_argument("--atol", type=float, default=1e-6)
     m.add_argument("--limit", type=int, default=0, help="at most so many mutants of a kernel")
     m.add_argument("--json", help="write every mutant and what became of it to a file")
+    m.add_argument("--table", help="write the table to a file, with commit and date")
     m.add_argument("--built", action="store_true", help="the programs are built: set up and build nothing")
     return p.parse_args()
 

@@ -1,113 +1,84 @@
 """./dev mutate: how many wrong kernels the virtual GPU's checks and the outputs tell from the right one.
 
-Each mutant of a kernel (mutations.py) runs under four schedules with full checks. It is
+Each mutant of a kernel (mutations.py) runs with full checks over the cases of its job (mutation_runs.py). It is
 
-    killed      a finding, another output (outside the job's tolerance), a failure (trap, deadlock, no end), or refused at load
-    equivalent  an ordering instruction (barrier, wait, commit, fence) without which the vector clocks see no conflicting
-                pair, and all outputs are equal; or any other mutant whose outputs are equal on a job that says that its
-                cases are the whole input space ("complete")
-    unreached   outputs equal, and the case in which the change makes a difference never occurs with the job's inputs: a trap put
-                there does not go off. This says something of the inputs, not of the checks; the score leaves these out
+    killed      an output outside the job's tolerance, a failure (trap, deadlock, no end), or a finding: at the altered instruction,
+                or at an access that it ordered (a race of accesses of which the earlier can come before the deleted barrier, wait,
+                commit or fence, or the later after it) or addressed (the access depends on what it computes, guards or skips:
+                ptx_flow.py)
+    equivalent  never executed, because branches that the thread's index in its CTA alone decides keep every thread away; or executed,
+                and an ordering instruction without which the vector clocks see no conflicting pair and all outputs are equal (not
+                a fence with strong accesses around it: those do not race, and memory here has no old values to show); or
+                executed, and on a job with a space any other that makes no difference at any point of the space, or gives no other
+                output. Outputs that differ in rounding are equal if they are so with floats as elements of a ring
+    elsewhere   what was found lies at none of these places, and nothing else told
+    unreached   the inputs never execute it, or (without a space) never so that the change makes a difference
     survived    the rest
 
-A job says what runs: a PTX file, kernel, grid, block and arguments as dlc-vcuda takes them, or a graph text that dlc compiles and
-dlc-run runs, with dims. Its "cases" are changes of it that run one after the other: other arguments, blocks, dims. Standard library only, but for the comparison of outputs, which the project's Python does with NumPy.
+The score is killed and equivalent mutants of all. Which case makes which difference is found beforehand: one run of a text with a
+probe for each mutant shows all that a case reaches, so that a mutant runs only where it can be told.
 """
 import collections
 import concurrent.futures
 import json
-import os
 import pathlib
+import re
 import subprocess
 import tempfile
+import time
 
 from build import build
-from mutations import ORDERING, mutants
+from mutation_runs import SCHEDULES, Arrays, cases_of, programs_folder, run
+from mutations import ORDERING, instrumented, kernel_lines, mutants
+from ptx_flow import Flow
 from setup import setup
-from steps import PYTHON, ROOT, Failed, cores, say
+from steps import ROOT, Failed, cores, say
 
 JOBS = ROOT / "test" / "runtime" / "vcuda" / "mutation" / "jobs.json"
-SCHEDULES = ("forward", "reverse", "random:1", "ahead:0")
-COMPARE = """
-import sys, numpy as np
-wide = lambda a: a.view(np.uint16).astype(np.uint32).__lshift__(16).view(np.float32) if a.dtype == 'V2' else a
-def same(x, y, rtol, atol):
-    x, y = wide(x), wide(y)
-    return np.allclose(x, y, rtol, atol, equal_nan=True) if x.dtype.kind == 'f' else np.array_equal(x, y)
-for line in sys.stdin:
-    a, b, rtol, atol = line.split('\\t')
-    with np.load(a) as x, np.load(b) as y:
-        equal = all(x[n].tobytes() == y[n].tobytes() for n in x.files)
-        near = equal or all(same(x[n], y[n], float(rtol), float(atol)) for n in x.files)
-    print('equal' if equal else 'near' if near else 'far', flush=True)
-"""
+KINDS = ("barrier", "wait", "commit", "fence", "predicate", "bound", "stage", "shuffle")
+VERDICTS = ("killed", "equivalent", "survived", "elsewhere", "unreached")
+UNORDERED = ("race", "conflict", "narrow-scope", "async", "uninitialised", "non-coherent", "mbarrier")
 
 
-def programs_folder():
-    return pathlib.Path(os.environ.get("DLC_BIN_DIR", ROOT / "build" / "bin"))
+class Places:
+    """Where findings tell of a mutant: at it, or at what it orders or addresses."""
+    def __init__(self, text, kernel):
+        lines = text.split("\n")
+        self.flows = [(first + 1, last + 1, Flow(lines, first, last)) for first, last in kernel_lines(lines, kernel)]
+        self.slices = {}
 
+    def flow(self, line):
+        return next(flow for first, last, flow in self.flows if first <= line <= last)
 
-class Comparer:
-    """A Python with NumPy that compares two files of arrays: equal, near or far."""
-    def __init__(self):
-        self.process = subprocess.Popen([PYTHON, "-c", COMPARE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __call__(self, a, b, job):
-        print(a, b, job.get("rtol", 1e-5), job.get("atol", 1e-6), sep="\t", file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline().strip()
-        if not answer:
-            raise Failed("the comparison of outputs broke off")
-        return answer
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def command(job, ptx, folder, schedule, limit):
-    """(command, environment) that runs a text of the job's kernel."""
-    out, report = folder / "out.npz", folder / "report.json"
-    found = folder / "findings.jsonl"
-    for file in (out, report, found):
-        file.unlink(missing_ok=True)
-    programs = programs_folder()
-    if "graph" in job:
-        dims = [part for name, value in job.get("dims", {}).items() for part in ("--dim", f"{name}={value}")]
-        env = dict(VCUDA_CHECKS="full", VCUDA_SCHEDULE=schedule, VCUDA_MAX_INSTRUCTIONS=str(limit), VCUDA_THREADS="1",
-                   VCUDA_FINDINGS=str(found), VCUDA_SUMMARY="off")
-        return [programs / "dlc-run", ptx, "--device=vcuda", "--edited", *dims, "--save", out, "--json", report], env
-    arguments = [part for a in job["args"] for part in ("--arg", a)]
-    extra = ["--cooperative"] if job.get("cooperative") else []
-    return [programs / "dlc-vcuda", ptx, "--kernel", job["kernel"], "--grid", job["grid"], "--block", job["block"], "--shared",
-            str(job.get("shared", 0)), *arguments, *extra, "--checks", "full", "--schedule", schedule, "--max-instructions",
-            str(limit), "--save", out, "--json", report], dict(VCUDA_THREADS="1")
-
-
-def run(job, case, ptx, folder, schedule, limit):
-    """(status, findings, error): 0 done, 1 failed, 2 findings."""
-    job = {**job, **case}
-    line, env = command(job, ptx, folder, schedule, limit)
-    try:
-        done = subprocess.run([str(c) for c in line], env={**os.environ, **env}, capture_output=True, text=True, errors="replace",
-                              timeout=120)
-    except subprocess.TimeoutExpired:
-        return 1, [], "no end"
-    report = folder / "report.json"
-    data = json.loads(report.read_text()) if report.exists() else {}
-    found = folder / "findings.jsonl"
-    findings = [json.loads(f) for f in found.read_text().splitlines()] if found.exists() else data.get("findings", [])
-    return (2 if findings else done.returncode), findings, data.get("error", done.stderr.strip()[-200:])
+    def told(self, mutant, finding):
+        line = finding["ptx_line"]
+        other = (finding.get("other") or {}).get("ptx_line", 0)
+        if mutant.line in (line, other):
+            return "at it"
+        flow = self.flow(mutant.line)
+        accesses = {line} if line in flow.of_line else flow.calls()  # in a function: wherever one is called
+        if mutant.kind in ORDERING and any(word in finding["check"] for word in UNORDERED):
+            after = any(flow.reaches(mutant.line, a) for a in accesses)
+            return "ordered" if after or (other and flow.reaches(other, mutant.line)) else ""
+        if mutant.line not in self.slices:
+            self.slices[mutant.line] = flow.depends(mutant.line)
+        return "addressed" if accesses & self.slices[mutant.line] else ""
 
 
 class Kernel:
-    """A job with its text and what it gives unaltered."""
-    def __init__(self, job, folder, compare):
-        self.job, self.folder, self.compare = job, folder, compare
-        self.cases = job.get("cases") or [{}]  # what each changes of the job
+    """A job with its text, its mutants, and what each case reaches and gives unaltered."""
+    def __init__(self, job, folder, arrays):
+        self.job, self.folder, self.arrays = job, folder, arrays
         self.source = ROOT / job["ptx"] if "ptx" in job else self.compiled()
         self.text = self.source.read_text()
-        self.limit = 0
-        self.reference()
+        self.mutants = list(mutants(self.text, job.get("kernel")))
+        self.places = Places(self.text, job.get("kernel"))
+        self.cases = cases_of(job)
+        self.lines, self.reaching = set(), collections.defaultdict(list)  # executed; cases by mutant
+        for case in self.cases:
+            if "arrays" in job:
+                arrays.ask("make", folder / f"arrays{case.number}.npz", case.job["arrays"], case.variables)
+        self.cover()
 
     def compiled(self):
         artifact = self.folder / "graph.ptx"
@@ -117,88 +88,155 @@ class Kernel:
             raise Failed(f"{self.job['name']}: dlc: {done.stderr.strip()[-300:]}")
         return artifact
 
-    def reference(self):
-        """The outputs of each case; every schedule must agree with the first, without findings."""
-        for n, case in enumerate(self.cases):
-            for schedule in SCHEDULES:
-                status, findings, error = run(self.job, case, self.source, self.folder, schedule, 0)
-                if status:
-                    raise Failed(f"{self.job['name']}: unaltered, {schedule}: {findings[0]['check'] if findings else error}")
-                if schedule == SCHEDULES[0]:
-                    (self.folder / "out.npz").rename(self.folder / f"reference{n}.npz")
-                elif self.compare(self.folder / f"reference{n}.npz", self.folder / "out.npz", self.job) == "far":
-                    raise Failed(f"{self.job['name']}: unaltered, {schedule}: other outputs than {SCHEDULES[0]}")
-        report = json.loads((self.folder / "report.json").read_text())
-        counted = [k.get("total_instructions", 0) for k in report.get("counters", []) if isinstance(k, dict)]
-        self.limit = 20 * max(counted, default=0) + 1000000
+    def own(self, name, text):
+        """A file with a text of the kernel, in a folder for what its run writes."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        (folder / "kernel.ptx").write_text(text)
+        weights, link = self.source.with_name(self.source.name + ".safetensors"), folder / "kernel.ptx.safetensors"
+        if weights.exists() and not link.exists():
+            link.symlink_to(weights)
+        return folder / "kernel.ptx", folder
 
-    def judge(self, mutant, folder, compare):
-        """(verdict, why, schedule)"""
-        ptx = folder / "mutant.ptx"
-        ptx.write_text(mutant.text)
-        weights = self.source.with_name(self.source.name + ".safetensors")
-        if weights.exists() and not (folder / "mutant.ptx.safetensors").exists():
-            (folder / "mutant.ptx.safetensors").symlink_to(weights)
-        all_equal = True
-        for n, case in enumerate(self.cases):
-            for schedule in SCHEDULES:
-                status, findings, error = run(self.job, case, ptx, folder, schedule, self.limit)
-                if findings:
-                    f = findings[0]
-                    return "killed", f"{f['check']} at line {f['ptx_line']}", schedule
+    def cover(self):
+        """Which mutants does each case execute, and for which does the change make a difference?"""
+        text, marks, origin = instrumented(self.text, self.mutants)
+        ptx, folder = self.own("probes", text)
+        for case in self.cases:
+            reached = set()
+            for schedule in case.schedules:
+                status, _, error, counters = run(case, ptx, folder, schedule, "off")
                 if status:
+                    raise Failed(f"{self.job['name']}: with probes, {case.variables or case.number}, {schedule}: {error}")
+                for row in (row for kernel in counters for row in kernel.get("lines", [])):
+                    if row["ptx_line"] in marks and row["bytes"]:
+                        reached.update(marks[row["ptx_line"]])
+                    self.lines.add(origin.get(row["ptx_line"]))
+                case.cost = max(case.cost, sum(kernel["total_instructions"] for kernel in counters))
+            for n in reached:
+                self.reaching[n].append(case)
+
+    def reference(self, case, schedule):
+        """The outputs of the unaltered kernel, which no schedule may change, without findings."""
+        file = self.folder / f"reference{case.number}.npz"
+        if schedule in case.known:
+            return file
+        ptx, folder = self.own("reference", self.text)
+        where = f"{self.job['name']}: unaltered, {case.variables or case.number}, {schedule}"
+        status, findings, error, counters = run(case, ptx, folder, schedule)
+        if status:
+            raise Failed(f"{where}: {findings[0]['check'] + ': ' + findings[0]['message'] if findings else error}")
+        if not case.known:
+            (folder / "out.npz").rename(file)
+        elif self.arrays.compare(file, folder / "out.npz", self.job) == "far":
+            raise Failed(f"{where}: other outputs than under {SCHEDULES[0]}")
+        case.known.add(schedule)
+        case.cost = max([case.cost, *(kernel["total_instructions"] for kernel in counters)])
+        return file
+
+    def equal_exactly(self, case, ptx, folder, schedule):
+        """Are outputs that differ in rounding the same where floats are elements of a ring?"""
+        original, own = self.own("reference", self.text)
+        runs = [run(case, text, place, schedule, "off", 20 * case.cost + 50000, "payloads")[0]
+                for text, place in ((original, own), (ptx, folder))]
+        return not any(runs) and self.arrays.compare(own / "out.npz", folder / "out.npz", self.job) == "equal"
+
+    def judge(self, number):
+        """(verdict, why, schedule)"""
+        mutant, reaching = self.mutants[number], self.reaching[number]
+        ptx, folder = self.own("mutant", mutant.text)
+        all_equal, elsewhere = True, ""
+        for case in sorted(reaching, key=lambda c: (len(c.schedules) == 1, c.cost)):
+            for schedule in case.schedules:
+                reference = self.reference(case, schedule)
+                status, findings, error, _ = run(case, ptx, folder, schedule, limit=20 * case.cost + 50000)
+                for finding in findings:
+                    if finding["kernel"] == (self.job.get("kernel") or finding["kernel"]) and (how := self.places.told(mutant, finding)):
+                        return "killed", f"{finding['check']} at line {finding['ptx_line']}, {how}", schedule
+                if status == 1:
+                    if "PTX" in error and "INVALID" in error:
+                        raise Failed(f"{self.job['name']}, line {mutant.line}: the mutant is no PTX: {error}")
                     return "killed", error.splitlines()[0] if error else "failed", schedule
-                verdict = compare(self.folder / f"reference{n}.npz", folder / "out.npz", self.job)
+                verdict = self.arrays.compare(reference, folder / "out.npz", self.job)
                 if verdict == "far":
                     return "killed", "output", schedule
-                all_equal = all_equal and verdict == "equal"
-        if all_equal and mutant.probe and not self.reaches(mutant, folder):
-            return "unreached", "the inputs never make a difference there", ""
-        if all_equal and (mutant.kind in ORDERING or self.job.get("complete")):
-            return "equivalent", "orders no conflicting pair" if mutant.kind in ORDERING else "equal over all inputs", ""
-        return "survived", "equal outputs" if all_equal else "outputs within the tolerance", ""
+                all_equal = all_equal and (verdict == "equal" or self.equal_exactly(case, ptx, folder, schedule))
+                if findings:
+                    elsewhere = f"{findings[0]['check']} in {findings[0]['kernel']}, line {findings[0]['ptx_line']}"
+        if elsewhere:
+            return "elsewhere", elsewhere, ""
+        return (*self.untold(number, all_equal), "")
 
-
-    def reaches(self, mutant, folder):
-        ptx = folder / "mutant.ptx"
-        ptx.write_text(mutant.probe)
-        return any(run(self.job, case, ptx, folder, schedule, self.limit)[0] for case in self.cases for schedule in SCHEDULES)
+    def untold(self, number, all_equal):
+        """(verdict, why) of a mutant that no run told from the kernel."""
+        mutant, points = self.mutants[number], len(self.cases)
+        if mutant.line not in self.lines:
+            taken = {self.mutants[n].line for n in self.reaching if self.mutants[n].what.startswith("never branches")}
+            if self.places.flow(mutant.line).is_dead(mutant.line, self.lines, taken):
+                return "equivalent", "no thread comes there: its index alone decides"
+            return "unreached", "never executed"
+        if not self.reaching[number]:
+            return ("equivalent", f"makes no difference in {points} cases, all of the space") if "space" in self.job else \
+                ("unreached", "the inputs never make a difference there")
+        if all_equal and mutant.kind == "fence" and self.places.flow(mutant.line).meets_strong(mutant.line):
+            return "survived", "what strong accesses see without it is not modelled"
+        if all_equal and mutant.kind in ORDERING:
+            return "equivalent", "orders no conflicting pair"
+        if all_equal and "space" in self.job:
+            return "equivalent", f"equal outputs in {points} cases, all of the space"
+        return "survived", "equal outputs" if all_equal else "outputs within the tolerance"
 
 
 def work(job, limit=0):
-    """All mutants of a job: rows for the report."""
-    compare, rows = Comparer(), []
+    """All mutants of a job: rows for the report, and seconds."""
+    begun, arrays, rows = time.monotonic(), Arrays(), []
     with tempfile.TemporaryDirectory() as held:
-        folder = pathlib.Path(held)
-        kernel = Kernel(job, folder, compare)
-        for number, mutant in enumerate(mutants(kernel.text, job.get("kernel"))):
-            if limit and number >= limit:
-                break
-            own = folder / "own"
-            own.mkdir(exist_ok=True)
-            verdict, why, schedule = kernel.judge(mutant, own, compare)
+        kernel = Kernel(job, pathlib.Path(held), arrays)
+        for number, mutant in enumerate(kernel.mutants[:limit or None]):
+            started = time.monotonic()
+            verdict, why, schedule = kernel.judge(number)
             rows.append(dict(kernel=job["name"], kind=mutant.kind, line=mutant.line, what=mutant.what, verdict=verdict, why=why,
-                             schedule=schedule))
-    compare.close()
-    return rows
+                             schedule=schedule, seconds=round(time.monotonic() - started, 2)))
+            if verdict in ("survived", "elsewhere", "unreached"):
+                rows[-1]["reason"] = next((r for text, r in job.get("reasons", {}).items() if text in mutant.what), "")
+    arrays.close()
+    return rows, round(time.monotonic() - begun, 1)
 
 
-def table(results):
-    """One line per kernel and one for all; then the survivors."""
-    lines = [f"{'kernel':32}{'mutants':>8}{'killed':>8}{'finding':>9}{'output':>8}{'equivalent':>12}{'survived':>10}{'score':>8}"
-             f"{'unreached':>11}"]
+def score(rows):
+    return 100 * sum(row["verdict"] in ("killed", "equivalent") for row in rows) / len(rows) if rows else 100
+
+
+def reasons_of(rows):
+    """How many mutants were told by what, or equivalent for what."""
+    def reason(row):
+        why = row["why"]
+        if row["verdict"] == "killed":
+            return f"a finding {why.rpartition(', ')[2]}" if " at line " in why else why if why == "output" else "a failure"
+        return re.sub(r" in \d+ cases.*", " over the space", why)
+    count = collections.Counter((row["verdict"], reason(row)) for row in rows if row["verdict"] in ("killed", "equivalent"))
+    order = sorted(count, key=lambda k: (k[0] != "killed", -count[k], k))
+    return [f"{verdict + ', ' + why:60}{count[verdict, why]:8}" for verdict, why in order]
+
+
+def table(results, seconds):
+    """One line per kernel and one for all: mutants by kind, verdicts, what killed, score; then who was not told."""
+    heads = [*(k[:5] for k in KINDS), "all", "killed", "finding", "output", "equiv", "surviv", "elsewh", "unreach", "score", "s"]
+    lines = [f"{'kernel':32}" + "".join(f"{h:>8}" for h in heads)]
     everything = [row for rows in results.values() for row in rows]
     for name, rows in [*results.items(), ("all", everything)]:
+        kinds = collections.Counter(row["kind"] for row in rows)
         count = collections.Counter(row["verdict"] for row in rows)
-        found = sum(row["verdict"] == "killed" and " at line " in row["why"] for row in rows)
-        output = sum(row["verdict"] == "killed" and row["why"] == "output" for row in rows)
-        told = count["killed"] + count["equivalent"]
-        score = 100 * told / (told + count["survived"]) if rows and told + count["survived"] else 100
-        lines.append(f"{name:32}{len(rows):8}{count['killed']:8}{found:9}{output:8}{count['equivalent']:12}{count['survived']:10}"
-                     f"{score:7.1f}%{count['unreached']:11}")
-    survivors = [row for row in everything if row["verdict"] == "survived"]
-    lines += ["", "survivors:"] if survivors else []
-    lines += [f"  {r['kernel']}, line {r['line']}, {r['kind']}, {r['what']} ({r['why']})" for r in survivors]
+        killed = [row["why"] for row in rows if row["verdict"] == "killed"]
+        numbers = [*(kinds[k] for k in KINDS), len(rows), len(killed), sum(" at line " in why for why in killed), killed.count("output"),
+                   *(count[v] for v in VERDICTS[1:]), f"{score(rows):.1f}%",
+                   round(seconds.get(name, 0) if name != "all" else sum(seconds.values()))]
+        lines.append(f"{name:32}" + "".join(f"{n:>8}" for n in numbers))
+    lines += ["", *reasons_of(everything)]
+    untold = [row for row in everything if row["verdict"] not in ("killed", "equivalent")]
+    lines += ["", "not told from the right kernel:"] if untold else []
+    lines += [f"  {r['kernel']}, line {r['line']}, {r['kind']}, {r['verdict']}: {' '.join(r['what'].split())} ({r['why']})" +
+              (f": {r['reason']}" if r.get("reason") else "") for r in untold]
     return "\n".join(lines)
 
 
@@ -216,18 +254,28 @@ def jobs_of(args):
     return [job for job in jobs if not args.names or job["name"] in args.names]
 
 
+def commit():
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else "no commit"
+
+
 def mutate(args):
     if not args.built:
         setup()
         build(targets=("dlc", "dlc-run", "dlc-vcuda", "dlc_vcuda"))
-    jobs, results = jobs_of(args), {}
+    jobs, results, seconds = jobs_of(args), {}, {}
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
         running = {pool.submit(work, job, args.limit): job["name"] for job in jobs}
         for done in concurrent.futures.as_completed(running):
-            results[running[done]] = done.result()
-            say(f"{running[done]}: {len(results[running[done]])} mutants")
+            name = running[done]
+            results[name], seconds[name] = done.result()
+            say(f"{name}: {len(results[name])} mutants, {score(results[name]):.1f}%, {seconds[name]:.0f} s")
     results = {job["name"]: results[job["name"]] for job in jobs}
-    print(table(results))
+    text = table(results, seconds)
+    print(text)
+    if args.table:
+        head = f"./dev mutate at {commit()}, {time.strftime('%Y-%m-%d', time.gmtime())}, {cores()} cores"
+        pathlib.Path(args.table).write_text(f"{head}\n\n{text}\n")
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps([row for rows in results.values() for row in rows], indent=1) + "\n")
     return 0

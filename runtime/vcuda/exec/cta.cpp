@@ -136,8 +136,8 @@ uint32_t CtaRun::liveThreads() const {
 static constexpr uint32_t idleLimit = 20000;
 
 /// Turns with atomics or volatile accesses, which may be waiting in a loop, that end the run of the warp
-/// which is ahead.
-static constexpr uint32_t patienceAhead = 8;
+/// which is ahead. More than libraries ask before they back off, so that what they do then is executed, too.
+static constexpr uint32_t patienceAhead = 40;
 
 /// The order of the warps in one round; the one that is ahead has a turn before each of the others.
 static std::vector<uint32_t> warpOrder(const Schedule &schedule, uint32_t warpCount) {
