@@ -39,6 +39,9 @@ KINDS = ("barrier", "wait", "commit", "fence", "predicate", "bound", "stage", "s
 VERDICTS = ("killed", "equivalent", "survived", "elsewhere", "unreached")
 UNORDERED = ("race", "conflict", "narrow-scope", "async", "uninitialised", "non-coherent", "mbarrier")
 
+# What a kernel can end with; anything else (a text that is no PTX, a program that is not there) is no verdict.
+KERNEL_FAILED = re.compile(r"CUDA_ERROR_(LAUNCH_|ILLEGAL_|MISALIGNED_|ASSERT|INVALID_PC|INVALID_ADDRESS_SPACE)|^no end$")
+
 
 class Places:
     """Where findings tell of a mutant: at it, or at what it orders or addresses."""
@@ -154,9 +157,9 @@ class Kernel:
                     if finding["kernel"] == (self.job.get("kernel") or finding["kernel"]) and (how := self.places.told(mutant, finding)):
                         return "killed", f"{finding['check']} at line {finding['ptx_line']}, {how}", schedule
                 if status == 1:
-                    if "PTX" in error and "INVALID" in error:
-                        raise Failed(f"{self.job['name']}, line {mutant.line}: the mutant is no PTX: {error}")
-                    return "killed", error.splitlines()[0] if error else "failed", schedule
+                    if not KERNEL_FAILED.search(error):
+                        raise Failed(f"{self.job['name']}, line {mutant.line}, {mutant.what}: {error or 'failed'}")
+                    return "killed", error.splitlines()[0], schedule
                 verdict = self.arrays.compare(reference, folder / "out.npz", self.job)
                 if verdict == "far":
                     return "killed", "output", schedule
