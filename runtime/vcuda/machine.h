@@ -292,6 +292,7 @@ const char *instructionClassName(InstructionClass c);
 /// What one PTX line did.
 struct LineCounters {
   uint64_t executed = 0;        ///< warp instructions
+  uint64_t accesses = 0;        ///< memory instructions that had a lane left to serve
   uint64_t bytes = 0;           ///< memory instructions: bytes asked for by active lanes
   uint64_t sectors = 0;         ///< global: distinct 32-byte sectors, summed over warp instructions
   uint64_t wavefronts = 0;      ///< shared: passes over the 32 banks
@@ -300,6 +301,7 @@ struct LineCounters {
 
 struct BufferCounters {
   uint64_t distinctBytesRead = 0, distinctBytesWritten = 0;
+  uint64_t distinctSectorsRead = 0, distinctSectorsWritten = 0; ///< of 32 bytes
 };
 
 struct Counters {
@@ -309,9 +311,15 @@ struct Counters {
   std::array<uint64_t, size_t(InstructionClass::Count)> instructions = {}; ///< warp instructions
   uint64_t mmaFlops = 0;                                                   ///< 2 * M * N * K per executed mma
   uint64_t globalBytesRead = 0, globalBytesWritten = 0;                    ///< asked for by active lanes
-  uint64_t globalSectorsRead = 0, globalSectorsWritten = 0;                ///< with Options::counters
-  uint64_t sharedBankConflicts = 0;                                        ///< with Options::counters
-  uint64_t barriers = 0;                                                   ///< warp arrivals
+  // With Options::counters: warp instructions with a lane left to serve (atomics read and write), and the
+  // distinct sectors of each, summed.
+  uint64_t globalReads = 0, globalWrites = 0;
+  uint64_t globalSectorsRead = 0, globalSectorsWritten = 0;
+  /// The least that has to come from and go to DRAM if nothing stays in L2 between launches: distinct
+  /// sectors, each once. With Options::counters.
+  uint64_t leastDramBytesRead = 0, leastDramBytesWritten = 0;
+  uint64_t sharedBankConflicts = 0; ///< with Options::counters
+  uint64_t barriers = 0;            ///< warp arrivals
   uint64_t divergentBranches = 0;
   std::map<uint32_t, LineCounters> lines;     ///< by PTX line; with Options::counters
   std::map<uint64_t, BufferCounters> buffers; ///< by AllocationInfo::id; with Options::counters

@@ -39,8 +39,12 @@ Json toJson(const Counters &c) {
   j["mma_flops"] = c.mmaFlops;
   j["global_bytes_read"] = c.globalBytesRead;
   j["global_bytes_written"] = c.globalBytesWritten;
+  j["global_reads"] = c.globalReads;
+  j["global_writes"] = c.globalWrites;
   j["global_sectors_read"] = c.globalSectorsRead;
   j["global_sectors_written"] = c.globalSectorsWritten;
+  j["least_dram_bytes_read"] = c.leastDramBytesRead;
+  j["least_dram_bytes_written"] = c.leastDramBytesWritten;
   j["shared_bank_conflicts"] = c.sharedBankConflicts;
   j["barriers"] = c.barriers;
   j["divergent_branches"] = c.divergentBranches;
@@ -52,6 +56,7 @@ Json linesJson(const Counters &c) {
   for (const auto &[line, l] : c.lines)
     lines.push_back({{"ptx_line", line},
                      {"executed", l.executed},
+                     {"accesses", l.accesses},
                      {"bytes", l.bytes},
                      {"sectors", l.sectors},
                      {"wavefronts", l.wavefronts},

@@ -29,14 +29,19 @@ void Counters::add(const Counters &o) {
   mmaFlops += o.mmaFlops;
   globalBytesRead += o.globalBytesRead;
   globalBytesWritten += o.globalBytesWritten;
+  globalReads += o.globalReads;
+  globalWrites += o.globalWrites;
   globalSectorsRead += o.globalSectorsRead;
   globalSectorsWritten += o.globalSectorsWritten;
+  leastDramBytesRead += o.leastDramBytesRead;
+  leastDramBytesWritten += o.leastDramBytesWritten;
   sharedBankConflicts += o.sharedBankConflicts;
   barriers += o.barriers;
   divergentBranches += o.divergentBranches;
   for (const auto &[line, c] : o.lines) {
     LineCounters &mine = lines[line];
     mine.executed += c.executed;
+    mine.accesses += c.accesses;
     mine.bytes += c.bytes;
     mine.sectors += c.sectors;
     mine.wavefronts += c.wavefronts;
@@ -45,6 +50,8 @@ void Counters::add(const Counters &o) {
   for (const auto &[id, b] : o.buffers) {
     buffers[id].distinctBytesRead += b.distinctBytesRead;
     buffers[id].distinctBytesWritten += b.distinctBytesWritten;
+    buffers[id].distinctSectorsRead += b.distinctSectorsRead;
+    buffers[id].distinctSectorsWritten += b.distinctSectorsWritten;
   }
 }
 
@@ -246,8 +253,9 @@ void exec::countAccess(Warp &warp, const Inst &inst, Mask mask, const uint64_t *
   CtaRun &cta = *static_cast<WarpRun &>(warp).run;
   Worker &worker = *cta.worker;
   LineCounters &line = worker.lines[uint32_t(&inst - cta.launch->instructions)];
+  if (!mask) return;
   if (!(inst.kind == Kind::CpAsync && space == Space::Shared)) {
-    line.executed += 1;
+    line.accesses += 1;
     line.bytes += uint64_t(__builtin_popcount(mask)) * bytes;
   }
   if (space == Space::Shared) {
@@ -257,6 +265,8 @@ void exec::countAccess(Warp &warp, const Inst &inst, Mask mask, const uint64_t *
   uint32_t sectors = countSectors(mask, addresses, bytes);
   line.sectors += sectors;
   bool read = access != Access::Write, written = access != Access::Read;
+  worker.reads += read;
+  worker.writes += written;
   if (read) worker.sectorsRead += sectors;
   if (written) worker.sectorsWritten += sectors;
   for (Mask m = mask; m; m &= m - 1)
@@ -290,7 +300,7 @@ void addBlocks(const Launch &launch, const std::vector<uint64_t> &counts, Counte
   }
 }
 
-/// Distinct bytes by allocation, over the pages that any worker touched.
+/// Distinct bytes and sectors by allocation, over the pages that any worker touched.
 void addBuffers(const Launch &launch, std::vector<std::unique_ptr<Worker>> &workers, Counters &out) {
   std::map<uint64_t, Worker::TouchedPage *> pages;
   for (auto &worker : workers) {
@@ -318,7 +328,15 @@ void addBuffers(const Launch &launch, std::vector<std::unique_ptr<Worker>> &work
       BufferCounters &buffer = out.buffers[last.id];
       buffer.distinctBytesRead += read;
       buffer.distinctBytesWritten += written;
+      // Allocations begin at multiples of 256 bytes: a sector belongs to one. Its first byte here counts it.
+      uint64_t before = (uint64_t(1) << (bit % 64)) - (uint64_t(1) << (bit % 64 / 32 * 32));
+      buffer.distinctSectorsRead += read && !(page->read[bit / 64] & before);
+      buffer.distinctSectorsWritten += written && !(page->written[bit / 64] & before);
     }
+  }
+  for (const auto &[id, buffer] : out.buffers) {
+    out.leastDramBytesRead += 32 * buffer.distinctSectorsRead;
+    out.leastDramBytesWritten += 32 * buffer.distinctSectorsWritten;
   }
 }
 
@@ -335,11 +353,14 @@ void exec::mergeCounters(const Launch &launch, std::vector<std::unique_ptr<Worke
     out.globalBytesWritten += worker->warpCounters.globalBytesWritten;
     out.barriers += worker->warpCounters.barriers;
     out.divergentBranches += worker->warpCounters.divergentBranches;
+    out.globalReads += worker->reads;
+    out.globalWrites += worker->writes;
     out.globalSectorsRead += worker->sectorsRead;
     out.globalSectorsWritten += worker->sectorsWritten;
     out.sharedBankConflicts += worker->conflicts;
     for (const auto &[index, c] : worker->lines) {
       LineCounters &line = out.lines[launch.code->instructions[index].line];
+      line.accesses += c.accesses;
       line.bytes += c.bytes;
       line.sectors += c.sectors;
       line.wavefronts += c.wavefronts;

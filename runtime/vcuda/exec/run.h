@@ -170,6 +170,7 @@ struct Worker {
   Launch *launch = nullptr;
   std::vector<uint64_t> blockCounts;
   WarpCounters warpCounters;
+  uint64_t reads = 0, writes = 0; ///< of global memory, where counted
   uint64_t sectorsRead = 0, sectorsWritten = 0, conflicts = 0, mmaFlops = 0, ctas = 0, warps = 0;
   std::map<FindingKey, FindingRecord> findings;
   std::map<uint32_t, LineCounters> lines; ///< by instruction
