@@ -127,7 +127,9 @@ bool captureWait(Context &context, const std::shared_ptr<StreamState> &state, Ev
 
 } // namespace dlc::vcuda
 
-VCUDA_API CUresult cuStreamBeginCapture_v2(CUstream handle, int mode) {
+/// Begins a capture into a graph of its own, or into one that the client has.
+static CUresult beginCapture(CUstream handle, int mode, std::shared_ptr<Graph> graph,
+                             std::vector<std::shared_ptr<GraphNode>> after) {
   return inContext([&](Context &context) -> CUresult {
     auto state = streamState(context, handle);
     if (!state) return CUDA_ERROR_INVALID_HANDLE;
@@ -138,12 +140,28 @@ VCUDA_API CUresult cuStreamBeginCapture_v2(CUstream handle, int mode) {
     auto capture = std::make_shared<Capture>();
     capture->id = nextNumber();
     capture->origin = state.get();
-    capture->graph = std::make_shared<Graph>();
-    capture->graph->handle = driver().graphs.add(capture->graph);
-    context.captures[state.get()] = {capture, {}};
+    capture->graph = graph;
+    if (!graph) {
+      capture->graph = std::make_shared<Graph>();
+      capture->graph->handle = driver().graphs.add(capture->graph);
+      capture->ownsGraph = true;
+    }
+    context.captures[state.get()] = {capture, std::move(after)};
     context.capturing = true;
     return CUDA_SUCCESS;
   });
+}
+
+VCUDA_API CUresult cuStreamBeginCapture_v2(CUstream handle, int mode) {
+  return beginCapture(handle, mode, nullptr, {});
+}
+VCUDA_API CUresult cuStreamBeginCaptureToGraph(CUstream handle, CUgraph graphHandle, const CUgraphNode *after,
+                                               const void *edges, size_t count, int mode) {
+  if (edges) return CUDA_ERROR_NOT_SUPPORTED;
+  auto graph = driver().graphs.find(graphHandle);
+  std::vector<std::shared_ptr<GraphNode>> nodes;
+  if (!graph || !readNodes(graph, after, count, nodes)) return CUDA_ERROR_INVALID_VALUE;
+  return beginCapture(handle, mode, graph, std::move(nodes));
 }
 VCUDA_API CUresult cuStreamBeginCapture(CUstream handle) { return cuStreamBeginCapture_v2(handle, 0); }
 
@@ -166,8 +184,7 @@ VCUDA_API CUresult cuStreamEndCapture(CUstream handle, CUgraph *result) {
     std::erase_if(context.captures, [&](const auto &other) { return other.second.capture == capture; });
     context.capturing = !context.captures.empty();
     if (capture->invalid || !allJoined) {
-      for (const auto &node : capture->graph->nodes) driver().graphNodes.remove(node->handle);
-      driver().graphs.remove(capture->graph->handle);
+      if (capture->ownsGraph) forgetGraph(*capture->graph);
       return capture->invalid ? CUDA_ERROR_STREAM_CAPTURE_INVALIDATED : CUDA_ERROR_STREAM_CAPTURE_UNJOINED;
     }
     *result = capture->graph->handle;
@@ -204,6 +221,31 @@ VCUDA_API CUresult cuStreamGetCaptureInfo_v2(CUstream handle, int *status, uint6
 }
 VCUDA_API CUresult cuStreamIsCapturing(CUstream handle, int *status) {
   return cuStreamGetCaptureInfo_v3(handle, status, nullptr, nullptr, nullptr, nullptr, nullptr);
+}
+
+/// What the stream's next node comes after: more nodes, or others.
+VCUDA_API CUresult cuStreamUpdateCaptureDependencies_v2(CUstream handle, CUgraphNode *nodes,
+                                                        const void *edges, size_t count, unsigned flags) {
+  return inContext([&](Context &context) -> CUresult {
+    auto state = streamState(context, handle);
+    if (!state) return CUDA_ERROR_INVALID_HANDLE;
+    if (edges) return CUDA_ERROR_NOT_SUPPORTED;
+    std::lock_guard lock(context.mutex);
+    StreamCapture *c = captureOf(context, state.get());
+    if (!c) return CUDA_ERROR_ILLEGAL_STATE;
+    if (c->capture->invalid) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+    std::vector<std::shared_ptr<GraphNode>> last;
+    if (flags > 1 || !readNodes(c->capture->graph, nodes, count, last)) return CUDA_ERROR_INVALID_VALUE;
+    if (flags == 1) c->last.clear();
+    for (auto &node : last)
+      if (std::find(c->last.begin(), c->last.end(), node) == c->last.end())
+        c->last.push_back(std::move(node));
+    return CUDA_SUCCESS;
+  });
+}
+VCUDA_API CUresult cuStreamUpdateCaptureDependencies(CUstream stream, CUgraphNode *nodes, size_t count,
+                                                     unsigned flags) {
+  return cuStreamUpdateCaptureDependencies_v2(stream, nodes, nullptr, count, flags);
 }
 
 /// Calls that a capture would forbid are not told apart by thread, so the mode is only remembered.

@@ -240,6 +240,27 @@ VCUDA_API CUresult cuCtxSetCacheConfig(int config) {
   });
 }
 
+/// Shared memory has one bank size on all devices that are served: what is asked for is a hint.
+VCUDA_API CUresult cuCtxGetSharedMemConfig(int *config) {
+  return inContext([&](Context &) -> CUresult {
+    if (!config) return CUDA_ERROR_INVALID_VALUE;
+    *config = 1; // banks of 4 bytes
+    return CUDA_SUCCESS;
+  });
+}
+VCUDA_API CUresult cuCtxSetSharedMemConfig(int config) {
+  return inContext(
+      [&](Context &) { return config < 0 || config > 2 ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS; });
+}
+
+/// Nobody profiles: beginnings and ends mean nothing.
+VCUDA_API CUresult cuProfilerStart() {
+  return inContext([](Context &) { return CUDA_SUCCESS; });
+}
+VCUDA_API CUresult cuProfilerStop() {
+  return inContext([](Context &) { return CUDA_SUCCESS; });
+}
+
 VCUDA_API CUresult cuCtxGetApiVersion(CUcontext handle, unsigned *version) {
   return api([&]() -> CUresult {
     CUresult why = CUDA_SUCCESS;

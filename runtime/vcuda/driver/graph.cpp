@@ -6,23 +6,6 @@ using namespace dlc::vcuda;
 
 namespace {
 
-struct KernelNodeParams {
-  CUfunction func;
-  unsigned gridDimX, gridDimY, gridDimZ, blockDimX, blockDimY, blockDimZ, sharedMemBytes;
-  void **kernelParams, **extra;
-  CUkernel kern;
-  CUcontext ctx;
-};
-struct MemsetNodeParams {
-  CUdeviceptr dst;
-  size_t pitch;
-  unsigned value, elementSize;
-  size_t width, height;
-};
-struct HostNodeParams {
-  CUhostFn fn;
-  void *userData;
-};
 struct InstantiateParams {
   uint64_t flags;
   CUstream hUploadStream;
@@ -35,87 +18,11 @@ struct UpdateResultInfo {
 };
 constexpr int updateTopologyChanged = 2, updateTypeChanged = 3;
 
-CUresult readPayload(Context &context, const KernelNodeParams *p, Payload &payload) {
-  if (!p) return CUDA_ERROR_INVALID_VALUE;
-  CUlaunchConfig config = {p->gridDimX,  p->gridDimY,       p->gridDimZ, p->blockDimX, p->blockDimY,
-                           p->blockDimZ, p->sharedMemBytes, nullptr,     nullptr,      0};
-  auto function = p->func ? p->func : reinterpret_cast<CUfunction>(p->kern);
-  KernelLaunch launch;
-  CUresult status = prepareLaunch(context, config, function, p->kernelParams, p->extra, launch);
-  payload = std::move(launch);
-  return status;
-}
-
-CUresult readPayload(Context &, const CUDA_MEMCPY3D *p, Payload &payload) {
-  Copy copy;
-  if (CUresult wrong = readCopy(p, copy)) return wrong;
-  payload = copy;
-  return check(copy);
-}
-
-CUresult readPayload(Context &, const MemsetNodeParams *p, Payload &payload) {
-  if (!p || (p->elementSize != 1 && p->elementSize != 2 && p->elementSize != 4))
-    return CUDA_ERROR_INVALID_VALUE;
-  Fill fill;
-  fill.device = driver().deviceOf(p->dst);
-  fill.address = p->dst;
-  fill.pitch = p->pitch;
-  fill.value = p->value;
-  fill.elementBytes = p->elementSize;
-  fill.width = p->width;
-  fill.height = p->height;
-  payload = fill;
-  return check(fill);
-}
-
-CUresult readPayload(Context &, const HostNodeParams *p, Payload &payload) {
-  if (!p || !p->fn) return CUDA_ERROR_INVALID_VALUE;
-  payload = HostCall{p->fn, p->userData};
-  return CUDA_SUCCESS;
-}
-
-/// The nodes that handles mean; false when one is not of the graph.
-bool readNodes(const std::shared_ptr<Graph> &graph, const CUgraphNode *handles, size_t count,
-               std::vector<std::shared_ptr<GraphNode>> &nodes) {
-  if (count && !handles) return false;
-  for (size_t i = 0; i < count; ++i) {
-    auto node = driver().graphNodes.find(handles[i]);
-    if (!node || node->graph.lock() != graph) return false;
-    if (std::find(nodes.begin(), nodes.end(), node) != nodes.end()) return false;
-    nodes.push_back(std::move(node));
-  }
-  return true;
-}
-
-template <typename Read>
-CUresult add(CUgraphNode *result, CUgraph handle, const CUgraphNode *after, size_t count, Read read) {
+template <typename Params> CUresult update(CUgraphExec exec, CUgraphNode node, const Params *params) {
   return inContext([&](Context &context) -> CUresult {
-    auto graph = driver().graphs.find(handle);
-    std::vector<std::shared_ptr<GraphNode>> nodes;
-    if (!result || !graph || !readNodes(graph, after, count, nodes)) return CUDA_ERROR_INVALID_VALUE;
-    Payload payload;
-    if (CUresult wrong = read(context, payload)) return wrong;
-    *result = addNode(graph, std::move(payload), std::move(nodes))->handle;
-    return CUDA_SUCCESS;
-  });
-}
-
-/// Replaces the work of one node in an instance; its kind stays.
-template <typename Params> CUresult update(CUgraphExec handle, CUgraphNode nodeHandle, const Params *params) {
-  return inContext([&](Context &context) -> CUresult {
-    auto exec = driver().graphExecs.find(handle);
-    auto node = driver().graphNodes.find(nodeHandle);
-    if (!exec || !node) return CUDA_ERROR_INVALID_VALUE;
     Payload payload;
     if (CUresult wrong = readPayload(context, params, payload)) return wrong;
-    std::lock_guard lock(exec->mutex);
-    for (GraphExec::Step &step : exec->steps) {
-      if (step.node != node) continue;
-      if (step.payload->index() != payload.index()) return CUDA_ERROR_INVALID_VALUE;
-      step.payload = std::make_shared<const Payload>(std::move(payload));
-      return CUDA_SUCCESS;
-    }
-    return CUDA_ERROR_INVALID_VALUE;
+    return replaceWork(exec, node, std::move(payload));
   });
 }
 
@@ -139,31 +46,21 @@ template <typename Use> CUresult withSwitch(CUgraphExec handle, CUgraphNode node
   });
 }
 
-/// The nodes in an order that the edges allow; fewer than all when there is a cycle. The graph's mutex is
-/// held.
-std::vector<std::shared_ptr<GraphNode>> ordered(const Graph &graph) {
-  std::vector<std::shared_ptr<GraphNode>> order;
-  std::set<const GraphNode *> done;
-  for (bool progress = true; progress && order.size() < graph.nodes.size();) {
-    progress = false;
-    for (const auto &node : graph.nodes) {
-      bool ready =
-          !done.count(node.get()) && std::all_of(node->after.begin(), node->after.end(),
-                                                 [&](const auto &b) { return done.count(b.get()) != 0; });
-      if (!ready) continue;
-      done.insert(node.get());
-      order.push_back(node);
-      progress = true;
-    }
-  }
-  return order;
-}
-
+/// Steps of a graph and of those inside of it, each before the node that it is.
 CUresult makeSteps(Graph &graph, std::vector<GraphExec::Step> &steps) {
   std::lock_guard lock(graph.mutex);
   auto order = ordered(graph);
   if (order.size() != graph.nodes.size()) return CUDA_ERROR_INVALID_VALUE;
-  for (const auto &node : order) steps.push_back({node, node->payload, true});
+  std::map<const GraphNode *, size_t> numbers;
+  for (const auto &node : order) {
+    if (auto *child = std::get_if<ChildGraph>(node->payload.get()))
+      if (CUresult wrong = makeSteps(*child->graph, steps)) return wrong;
+    GraphExec::Step step = {node, node->payload, true, {}};
+    for (const auto &before : node->after) step.after.push_back(numbers.at(before.get()));
+    std::sort(step.after.begin(), step.after.end());
+    numbers[node.get()] = steps.size();
+    steps.push_back(std::move(step));
+  }
   return CUDA_SUCCESS;
 }
 
@@ -180,25 +77,45 @@ CUresult instantiate(CUgraphExec *result, CUgraph handle, unsigned long long fla
   });
 }
 
-/// Writes a list of nodes as the API does: the count alone when there is no place for them.
-CUresult writeNodes(const std::vector<CUgraphNode> &nodes, CUgraphNode *target, size_t *count) {
-  if (!count) return CUDA_ERROR_INVALID_VALUE;
-  for (size_t i = 0; target && i < *count; ++i) target[i] = i < nodes.size() ? nodes[i] : nullptr;
-  *count = target ? std::min(*count, nodes.size()) : nodes.size();
-  return CUDA_SUCCESS;
-}
+/// What the nodes of a launch wait for outside of it: the last records of events, where they were made.
+struct Outside {
+  std::vector<Point> points; ///< in the launching context
+  std::vector<std::pair<std::weak_ptr<Context>, Point>> elsewhere;
 
-template <typename Choose>
-CUresult listNodes(CUgraph handle, CUgraphNode *target, size_t *count, Choose choose) {
-  return api([&]() -> CUresult {
-    auto graph = driver().graphs.find(handle);
-    if (!graph) return CUDA_ERROR_INVALID_VALUE;
-    std::lock_guard lock(graph->mutex);
-    std::vector<CUgraphNode> chosen;
-    for (const auto &node : graph->nodes)
-      if (choose(*node)) chosen.push_back(node->handle);
-    return writeNodes(chosen, target, count);
-  });
+  void add(const Context &context, Event &event) {
+    std::lock_guard lock(event.mutex);
+    if (!event.point.stream) return;
+    auto owner = event.context.lock();
+    if (owner.get() == &context)
+      points.push_back(event.point);
+    else if (owner)
+      elsewhere.emplace_back(owner, event.point);
+  }
+};
+
+/// The work of one launch: faults injected, events with the marks that it will set.
+CUresult prepareWork(const Context &context, GraphExec &exec,
+                     std::vector<std::shared_ptr<const Payload>> &work, std::vector<EventRecord> &records,
+                     Outside &outside) {
+  std::lock_guard lock(exec.mutex);
+  for (const GraphExec::Step &step : exec.steps) {
+    if (!step.isEnabled) continue;
+    std::shared_ptr<const Payload> payload = step.payload;
+    if (auto *launch = std::get_if<KernelLaunch>(payload.get())) {
+      KernelLaunch faulty = *launch;
+      if (CUresult fault = injectFault(faulty)) return fault;
+      if (faulty.fault) payload = std::make_shared<const Payload>(std::move(faulty));
+    } else if (auto *record = std::get_if<EventRecord>(payload.get())) {
+      records.push_back({record->event, std::make_shared<EventMark>()});
+      payload = std::make_shared<const Payload>(records.back());
+    } else if (auto *wait = std::get_if<EventWait>(payload.get())) {
+      bool own = std::any_of(records.begin(), records.end(),
+                             [&](const EventRecord &r) { return r.event == wait->event; });
+      if (!own) outside.add(context, *wait->event);
+    }
+    work.push_back(std::move(payload));
+  }
+  return CUDA_SUCCESS;
 }
 
 } // namespace
@@ -217,7 +134,35 @@ void runPayload(Context &context, const Payload &payload) {
     inHostFunction() = true;
     host->function(host->data);
     inHostFunction() = false;
+  } else if (auto *record = std::get_if<EventRecord>(&payload)) {
+    record->mark->time = std::chrono::steady_clock::now();
+    record->mark->done = true;
   }
+}
+
+CUresult replaceWork(CUgraphExec handle, CUgraphNode nodeHandle, Payload payload) {
+  auto exec = driver().graphExecs.find(handle);
+  auto node = driver().graphNodes.find(nodeHandle);
+  if (!exec || !node) return CUDA_ERROR_INVALID_VALUE;
+  std::lock_guard lock(exec->mutex);
+  auto &steps = exec->steps;
+  auto at = std::find_if(steps.begin(), steps.end(), [&](const auto &step) { return step.node == node; });
+  if (at == steps.end() || at->payload->index() != payload.index()) return CUDA_ERROR_INVALID_VALUE;
+  if (auto *child = std::get_if<ChildGraph>(&payload)) {
+    // The steps of the graph inside stand before the node; they take over the work of the new one's.
+    std::vector<GraphExec::Step> old, fresh;
+    if (CUresult wrong = makeSteps(*std::get<ChildGraph>(*at->payload).graph, old)) return wrong;
+    if (CUresult wrong = makeSteps(*child->graph, fresh)) return wrong;
+    bool same =
+        std::equal(old.begin(), old.end(), fresh.begin(), fresh.end(), [](const auto &x, const auto &y) {
+          return x.payload->index() == y.payload->index() && x.after == y.after;
+        });
+    if (!same || size_t(at - steps.begin()) < old.size()) return CUDA_ERROR_INVALID_VALUE;
+    for (size_t i = 0; i < old.size(); ++i) (at - long(old.size() - i))->payload = fresh[i].payload;
+    return CUDA_SUCCESS;
+  }
+  at->payload = std::make_shared<const Payload>(std::move(payload));
+  return CUDA_SUCCESS;
 }
 
 } // namespace dlc::vcuda
@@ -235,88 +180,16 @@ VCUDA_API CUresult cuGraphDestroy(CUgraph handle) {
   return api([&]() -> CUresult {
     auto graph = driver().graphs.remove(handle);
     if (!graph) return CUDA_ERROR_INVALID_VALUE;
-    std::lock_guard lock(graph->mutex);
-    for (const auto &node : graph->nodes) driver().graphNodes.remove(node->handle);
+    forgetGraph(*graph);
     return CUDA_SUCCESS;
   });
 }
 
-VCUDA_API CUresult cuGraphAddKernelNode_v2(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
-                                           size_t count, const KernelNodeParams *p) {
-  return add(result, graph, after, count,
-             [&](Context &c, Payload &payload) { return readPayload(c, p, payload); });
-}
-VCUDA_API CUresult cuGraphAddMemcpyNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
-                                        size_t count, const CUDA_MEMCPY3D *p, CUcontext) {
-  return add(result, graph, after, count,
-             [&](Context &c, Payload &payload) { return readPayload(c, p, payload); });
-}
-VCUDA_API CUresult cuGraphAddMemsetNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
-                                        size_t count, const MemsetNodeParams *p, CUcontext) {
-  return add(result, graph, after, count,
-             [&](Context &c, Payload &payload) { return readPayload(c, p, payload); });
-}
-VCUDA_API CUresult cuGraphAddHostNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
-                                      size_t count, const HostNodeParams *p) {
-  return add(result, graph, after, count,
-             [&](Context &c, Payload &payload) { return readPayload(c, p, payload); });
-}
-VCUDA_API CUresult cuGraphAddEmptyNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
-                                       size_t count) {
-  return add(result, graph, after, count, [](Context &, Payload &) { return CUDA_SUCCESS; });
-}
-
-VCUDA_API CUresult cuGraphAddDependencies_v2(CUgraph handle, const CUgraphNode *from, const CUgraphNode *to,
-                                             const void *edges, size_t count) {
+VCUDA_API CUresult cuGraphClone(CUgraph *result, CUgraph handle) {
   return api([&]() -> CUresult {
     auto graph = driver().graphs.find(handle);
-    if (!graph || (count && (!from || !to))) return CUDA_ERROR_INVALID_VALUE;
-    if (edges) return CUDA_ERROR_NOT_SUPPORTED;
-    std::lock_guard lock(graph->mutex);
-    for (size_t i = 0; i < count; ++i) {
-      auto before = driver().graphNodes.find(from[i]), node = driver().graphNodes.find(to[i]);
-      if (!before || !node || before == node || before->graph.lock() != graph || node->graph.lock() != graph)
-        return CUDA_ERROR_INVALID_VALUE;
-      if (std::find(node->after.begin(), node->after.end(), before) != node->after.end())
-        return CUDA_ERROR_INVALID_VALUE;
-      node->after.push_back(before);
-    }
-    return CUDA_SUCCESS;
-  });
-}
-VCUDA_API CUresult cuGraphAddDependencies(CUgraph graph, const CUgraphNode *from, const CUgraphNode *to,
-                                          size_t count) {
-  return cuGraphAddDependencies_v2(graph, from, to, nullptr, count);
-}
-
-VCUDA_API CUresult cuGraphGetNodes(CUgraph graph, CUgraphNode *nodes, size_t *count) {
-  return listNodes(graph, nodes, count, [](const GraphNode &) { return true; });
-}
-VCUDA_API CUresult cuGraphGetRootNodes(CUgraph graph, CUgraphNode *nodes, size_t *count) {
-  return listNodes(graph, nodes, count, [](const GraphNode &node) { return node.after.empty(); });
-}
-VCUDA_API CUresult cuGraphNodeGetDependencies_v2(CUgraphNode handle, CUgraphNode *nodes, void *,
-                                                 size_t *count) {
-  return api([&]() -> CUresult {
-    auto node = driver().graphNodes.find(handle);
-    auto graph = node ? node->graph.lock() : nullptr;
-    if (!graph) return CUDA_ERROR_INVALID_VALUE;
-    std::lock_guard lock(graph->mutex);
-    std::vector<CUgraphNode> before;
-    for (const auto &b : node->after) before.push_back(b->handle);
-    return writeNodes(before, nodes, count);
-  });
-}
-VCUDA_API CUresult cuGraphNodeGetDependencies(CUgraphNode node, CUgraphNode *nodes, size_t *count) {
-  return cuGraphNodeGetDependencies_v2(node, nodes, nullptr, count);
-}
-
-VCUDA_API CUresult cuGraphNodeGetType(CUgraphNode handle, int *type) {
-  return api([&]() -> CUresult {
-    auto node = driver().graphNodes.find(handle);
-    if (!node || !type) return CUDA_ERROR_INVALID_VALUE;
-    const int types[] = {5, 0, 1, 2, 3}; // empty, kernel, memcpy, memset, host: in the order of Payload
-    *type = types[node->payload->index()];
+    if (!result || !graph) return CUDA_ERROR_INVALID_VALUE;
+    *result = cloneGraph(*graph)->handle;
     return CUDA_SUCCESS;
   });
 }
@@ -348,7 +221,7 @@ VCUDA_API CUresult cuGraphExecGetFlags(CUgraphExec handle, uint64_t *flags) {
 }
 
 VCUDA_API CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node,
-                                                     const KernelNodeParams *p) {
+                                                     const CUDA_KERNEL_NODE_PARAMS *p) {
   return update(exec, node, p);
 }
 VCUDA_API CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMCPY3D *p,
@@ -356,10 +229,33 @@ VCUDA_API CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode 
   return update(exec, node, p);
 }
 VCUDA_API CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode node,
-                                                  const MemsetNodeParams *p, CUcontext) {
+                                                  const CUDA_MEMSET_NODE_PARAMS *p, CUcontext) {
   return update(exec, node, p);
 }
-VCUDA_API CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode node, const HostNodeParams *p) {
+VCUDA_API CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                                const CUDA_HOST_NODE_PARAMS *p) {
+  return update(exec, node, p);
+}
+
+VCUDA_API CUresult cuGraphExecChildGraphNodeSetParams(CUgraphExec exec, CUgraphNode node, CUgraph handle) {
+  CUgraphNodeParams p = {};
+  p.type = CU_GRAPH_NODE_TYPE_GRAPH;
+  p.graph.graph = handle;
+  return update(exec, node, &p);
+}
+VCUDA_API CUresult cuGraphExecEventRecordNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event) {
+  CUgraphNodeParams p = {};
+  p.type = CU_GRAPH_NODE_TYPE_EVENT_RECORD;
+  p.event.event = event;
+  return update(exec, node, &p);
+}
+VCUDA_API CUresult cuGraphExecEventWaitNodeSetEvent(CUgraphExec exec, CUgraphNode node, CUevent event) {
+  CUgraphNodeParams p = {};
+  p.type = CU_GRAPH_NODE_TYPE_WAIT_EVENT;
+  p.event.event = event;
+  return update(exec, node, &p);
+}
+VCUDA_API CUresult cuGraphExecNodeSetParams(CUgraphExec exec, CUgraphNode node, CUgraphNodeParams *p) {
   return update(exec, node, p);
 }
 
@@ -386,6 +282,11 @@ VCUDA_API CUresult cuGraphExecUpdate_v2(CUgraphExec handle, CUgraph graphHandle,
       *info = {updateTypeChanged, fresh[i].node->handle, nullptr};
       return CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
     }
+    for (size_t i = 0; same && i < fresh.size(); ++i) {
+      if (fresh[i].after == exec->steps[i].after) continue;
+      *info = {updateTopologyChanged, fresh[i].node->handle, nullptr};
+      return CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
+    }
     if (!same) {
       info->result = updateTopologyChanged;
       return CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
@@ -404,21 +305,21 @@ VCUDA_API CUresult cuGraphLaunch(CUgraphExec handle, CUstream stream) {
     if (!state) return CUDA_ERROR_INVALID_HANDLE;
     if (CUresult wrong = forbidInCapture(context, *state)) return wrong;
     std::vector<std::shared_ptr<const Payload>> work;
-    {
-      std::lock_guard lock(exec->mutex);
-      for (const GraphExec::Step &step : exec->steps)
-        if (step.isEnabled) work.push_back(step.payload);
-    }
-    for (auto &payload : work) {
-      auto *launch = std::get_if<KernelLaunch>(payload.get());
-      if (!launch) continue;
-      KernelLaunch faulty = *launch;
-      if (CUresult fault = injectFault(faulty)) return fault;
-      if (faulty.fault) payload = std::make_shared<const Payload>(std::move(faulty));
-    }
-    context.queue.submit(state, [&context, work = std::move(work)] {
+    std::vector<EventRecord> records;
+    Outside outside;
+    if (CUresult fault = prepareWork(context, *exec, work, records, outside)) return fault;
+    auto run = [&context, work = std::move(work), elsewhere = std::move(outside.elsewhere)] {
+      for (const auto &[other, point] : elsewhere)
+        if (auto alive = other.lock()) alive->queue.wait(point);
       for (const auto &payload : work) runPayload(context, *payload);
-    });
+    };
+    Point end = context.queue.submit(state, std::move(run), std::move(outside.points));
+    for (const EventRecord &record : records) {
+      std::lock_guard lock(record.event->mutex);
+      record.event->mark = record.mark;
+      record.event->point = end;
+      record.event->capture = nullptr;
+    }
     return CUDA_SUCCESS;
   });
 }

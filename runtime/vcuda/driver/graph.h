@@ -2,7 +2,8 @@
 //
 // What a stream is asked to do is a Payload: run at once from a queue, or kept in a graph's node and run at
 // every launch of the graph. A graph is launched as one command of its stream that runs the nodes in an order
-// which their edges allow.
+// which their edges allow. graph.cpp has graphs and their instances, graph_nodes.cpp the nodes, capture.cpp
+// makes graphs from calls.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_DRIVER_GRAPH_H
@@ -20,7 +21,21 @@ struct HostCall {
   void *data = nullptr;
 };
 
-using Payload = std::variant<std::monostate, KernelLaunch, Copy, Fill, HostCall>;
+/// A graph as one node: a clone of the client's graph that the parameters name.
+struct ChildGraph {
+  std::shared_ptr<Graph> graph;
+};
+struct EventRecord {
+  std::shared_ptr<Event> event;
+  std::shared_ptr<EventMark> mark; ///< of one launch
+};
+struct EventWait {
+  std::shared_ptr<Event> event;
+};
+
+/// A node's kind is its index here (nodeType in graph_nodes.cpp).
+using Payload =
+    std::variant<std::monostate, KernelLaunch, Copy, Fill, HostCall, ChildGraph, EventRecord, EventWait>;
 
 /// Runs one piece of work, unless the context has failed. Called by the queue.
 void runPayload(Context &context, const Payload &payload);
@@ -30,6 +45,9 @@ struct GraphNode {
   std::shared_ptr<const Payload> payload;
   std::vector<std::shared_ptr<GraphNode>> after; ///< guarded by the graph's mutex
   CUgraphNode handle = nullptr;
+  std::vector<void *>
+      parameters; ///< pointers to a kernel's, for a client that asks; guarded by the graph's mutex
+  CUgraphNode original = nullptr; ///< in a clone: the node that this one was made from
 };
 
 struct Graph {
@@ -43,11 +61,32 @@ struct GraphExec {
     std::shared_ptr<GraphNode> node; ///< of the graph that it was made from
     std::shared_ptr<const Payload> payload;
     bool isEnabled = true;
+    std::vector<size_t> after; ///< the steps that its node's edges come from, in order of their numbers
   };
   std::mutex mutex; ///< guards what follows
   std::vector<Step> steps;
   unsigned long long flags = 0;
 };
+
+CUresult readPayload(Context &context, const CUDA_KERNEL_NODE_PARAMS *p, Payload &payload);
+CUresult readPayload(Context &context, const CUDA_MEMCPY3D *p, Payload &payload);
+CUresult readPayload(Context &context, const CUDA_MEMSET_NODE_PARAMS *p, Payload &payload);
+CUresult readPayload(Context &context, const CUDA_HOST_NODE_PARAMS *p, Payload &payload);
+/// What the parameters of any node mean; a child graph is the client's own still.
+CUresult readPayload(Context &context, const CUgraphNodeParams *p, Payload &payload);
+
+/// The nodes that handles mean; false when one is not of the graph or comes twice.
+bool readNodes(const std::shared_ptr<Graph> &graph, const CUgraphNode *handles, size_t count,
+               std::vector<std::shared_ptr<GraphNode>> &nodes);
+/// The nodes in an order that the edges allow; fewer than all when there is a cycle. The graph's mutex is
+/// held.
+std::vector<std::shared_ptr<GraphNode>> ordered(const Graph &graph);
+/// A graph like this one, with nodes of its own; it and the graphs inside of it have handles.
+std::shared_ptr<Graph> cloneGraph(Graph &graph);
+/// Takes the handles of a graph, its nodes and the graphs inside of it.
+void forgetGraph(Graph &graph);
+/// Replaces the work of one node of an instance, whose kind stays.
+CUresult replaceWork(CUgraphExec exec, CUgraphNode node, Payload payload);
 
 std::shared_ptr<GraphNode> addNode(const std::shared_ptr<Graph> &graph, Payload payload,
                                    std::vector<std::shared_ptr<GraphNode>> after);

@@ -13,14 +13,6 @@ constexpr uint32_t newestPtx = 90; ///< of the driver generation that is served 
 constexpr uint32_t fatbinMagic = 0xba55ed50, fatbinWrapperMagic = 0x466243b1;
 constexpr uint32_t maxStaticShared = 48 * 1024;
 
-/// The head of a PTX text: read before the parser, whose language a newer text need not be.
-struct Header {
-  uint32_t version = 0; ///< 90 for 9.0; 0 = not given
-  std::string target;   ///< "sm_90a"
-  uint32_t sm = 0;
-  char suffix = 0; ///< 'a', 'f' or 0
-};
-
 /// Skips blanks and comments.
 const char *skipBlanks(const char *p) {
   for (;;) {
@@ -44,35 +36,16 @@ bool takeWord(const char *&p, const char *word) {
   return true;
 }
 
-Header readHeader(const char *p) {
-  Header h;
-  p = skipBlanks(p);
-  if (!takeWord(p, ".version")) return h;
-  char *end = nullptr;
-  unsigned long major = std::strtoul(p, &end, 10);
-  if (end == p || *end != '.' || major > 99) return h;
-  p = end + 1;
-  unsigned long minor = std::strtoul(p, &end, 10);
-  if (end == p || minor > 9) return h;
-  h.version = uint32_t(major * 10 + minor);
-  p = skipBlanks(end);
-  if (!takeWord(p, ".target") || std::strncmp(p, "sm_", 3) != 0) return h;
-  h.sm = uint32_t(std::min(std::strtoul(p + 3, &end, 10), 9999ul));
-  if (*end == 'a' || *end == 'f') h.suffix = *end++;
-  h.target.assign(p, static_cast<const char *>(end));
-  return h;
-}
-
 /// A plain target runs on its own and every later generation, `a` on exactly its own, `f` within its major
 /// one.
-bool suits(const Header &h, const DeviceRecord &record) {
+bool suits(const PtxHeader &h, const DeviceRecord &record) {
   uint32_t sm = uint32_t(record.smVersion());
   if (h.suffix == 'a') return sm == h.sm;
   if (h.suffix == 'f') return sm >= h.sm && sm / 10 == h.sm / 10;
   return sm >= h.sm;
 }
 
-CUresult checkHeader(const Header &h, const std::vector<const Device *> &devices, std::string &errors) {
+CUresult checkHeader(const PtxHeader &h, const std::vector<const Device *> &devices, std::string &errors) {
   if (!h.version || h.target.empty()) {
     errors = "PTX must begin with .version and .target directives\n";
     return CUDA_ERROR_INVALID_PTX;
@@ -108,6 +81,33 @@ CUresult parseText(const char *text, const std::vector<const Device *> &devices,
 }
 
 } // namespace
+
+PtxHeader readHeader(const char *p) {
+  PtxHeader h;
+  p = skipBlanks(p);
+  if (!takeWord(p, ".version")) return h;
+  char *end = nullptr;
+  unsigned long major = std::strtoul(p, &end, 10);
+  if (end == p || *end != '.' || major > 99) return h;
+  p = end + 1;
+  unsigned long minor = std::strtoul(p, &end, 10);
+  if (end == p || minor > 9) return h;
+  h.version = uint32_t(major * 10 + minor);
+  p = skipBlanks(end);
+  if (!takeWord(p, ".target") || std::strncmp(p, "sm_", 3) != 0) return h;
+  h.sm = uint32_t(std::min(std::strtoul(p + 3, &end, 10), 9999ul));
+  if (*end == 'a' || *end == 'f') h.suffix = *end++;
+  h.target.assign(p, static_cast<const char *>(end));
+  h.body = skipBlanks(end);
+  while (*h.body == ',') { // , debug
+    h.body = skipBlanks(h.body + 1);
+    while (std::isalnum(static_cast<unsigned char>(*h.body)) || *h.body == '_') ++h.body;
+    h.body = skipBlanks(h.body);
+  }
+  if (takeWord(h.body, ".address_size"))
+    while (std::isdigit(static_cast<unsigned char>(*h.body))) ++h.body;
+  return h;
+}
 
 bool JitOptions::read(unsigned count, const int *options, void **values) {
   if (!count) return true;

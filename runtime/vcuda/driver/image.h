@@ -27,6 +27,16 @@ private:
   void **wallTime = nullptr;
 };
 
+/// The head of a PTX text, which can be read before the text is parsed.
+struct PtxHeader {
+  uint32_t version = 0; ///< 90 for 9.0; 0 = not given
+  std::string target;   ///< "sm_90a"
+  uint32_t sm = 0;
+  char suffix = 0;            ///< 'a', 'f' or 0
+  const char *body = nullptr; ///< what follows it
+};
+PtxHeader readHeader(const char *text);
+
 /// Makes a module of what cuModuleLoadData takes. The virtual GPU executes PTX text; machine code is refused
 /// as a driver refuses machine code of another GPU. `devices`: the PTX must suit one of them.
 CUresult loadImage(const void *image, JitOptions &jit, const std::vector<const Device *> &devices,

@@ -157,6 +157,7 @@ CUresult prepareLaunch(Context &context, const CUlaunchConfig &config, CUfunctio
   if (!function) return CUDA_ERROR_INVALID_HANDLE;
   launch.module = function->module.lock();
   if (!launch.module || launch.module->context.lock().get() != &context) return CUDA_ERROR_INVALID_HANDLE;
+  launch.function = handle;
   launch.info = function->info;
   launch.grid = {config.gridDimX, config.gridDimY, config.gridDimZ};
   launch.block = {config.blockDimX, config.blockDimY, config.blockDimZ};

@@ -8,6 +8,7 @@ namespace dlc::vcuda {
 
 struct KernelLaunch {
   std::shared_ptr<ModuleObject> module;
+  CUfunction function = nullptr; ///< as the client named it
   const KernelInfo *info = nullptr; ///< lives in the module's image
   Dim3 grid, block;
   uint32_t dynamicShared = 0;

@@ -47,6 +47,12 @@ CUstream own(CUstream stream) { return stream ? stream : CU_STREAM_PER_THREAD; }
   X(cuStreamBeginCapture_v2, (CUstream s, int m), (own(s), m))                                               \
   X(cuStreamEndCapture, (CUstream s, CUgraph * g), (own(s), g))                                              \
   X(cuStreamIsCapturing, (CUstream s, int *p), (own(s), p))                                                  \
+  X(cuStreamBeginCaptureToGraph,                                                                             \
+    (CUstream s, CUgraph g, const CUgraphNode *a, const void *e, size_t n, int m), (own(s), g, a, e, n, m))  \
+  X(cuStreamUpdateCaptureDependencies, (CUstream s, CUgraphNode * a, size_t n, unsigned f),                  \
+    (own(s), a, n, f))                                                                                       \
+  X(cuStreamUpdateCaptureDependencies_v2,                                                                    \
+    (CUstream s, CUgraphNode * a, const void *e, size_t n, unsigned f), (own(s), a, e, n, f))                \
   X(cuGraphLaunch, (CUgraphExec g, CUstream s), (g, own(s)))                                                 \
   X(cuGraphUpload, (CUgraphExec g, CUstream s), (g, own(s)))                                                 \
   X(cuEventRecord, (CUevent e, CUstream s), (e, own(s)))                                                     \

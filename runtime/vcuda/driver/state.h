@@ -22,6 +22,7 @@ struct LibraryObject;
 struct Graph;
 struct GraphNode;
 struct GraphExec;
+struct LinkState;
 struct StreamCapture;
 
 /// A memory pool. Its memory is the device's: a pool only counts.
@@ -64,6 +65,7 @@ struct Stream {
 struct Capture {
   uint64_t id = 0;
   std::shared_ptr<Graph> graph;
+  bool ownsGraph = false; ///< made for it, not the client's
   const StreamState *origin = nullptr;
   bool invalid = false; ///< guarded by its context's mutex
 };
@@ -176,6 +178,7 @@ struct Driver {
   HandleTable<CUgraph, Graph> graphs{0x19};
   HandleTable<CUgraphNode, GraphNode> graphNodes{0x1a};
   HandleTable<CUgraphExec, GraphExec> graphExecs{0x1b};
+  HandleTable<CUlinkState, LinkState> links{0x1c};
 
   std::mutex hostMutex; ///< guards hostRanges
   std::map<uint64_t, HostRange> hostRanges;

@@ -219,3 +219,97 @@ TEST_F(DriverTest, FunctionsHaveAttributesAndOccupancy) {
   EXPECT_EQ(block, 128);
   EXPECT_EQ(grid, 108 * 16);
 }
+
+//===----------------------------------------------------------------------===//
+// Linking
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+const char *const callerPtx =
+    ".version 7.8\n.target sm_75\n.address_size 64\n.extern .func (.param .b32 r) twice(.param .b32 x);\n"
+    ".visible .entry useTwice(.param .u64 out)\n{\n.reg .b32 %r<3>; .reg .b64 %rd;\nld.param.u64 %rd, "
+    "[out];\n"
+    "ld.global.u32 %r0, [%rd];\n{ .param .b32 p; .param .b32 q; st.param.b32 [p], %r0; call.uni (q), twice, "
+    "(p); "
+    "ld.param.b32 %r1, [q]; }\nst.global.u32 [%rd], %r1; ret;\n}\n";
+const char *const calledPtx =
+    "//\n.version 8.0\n.target sm_80, debug\n.address_size 64\n.visible .func (.param .b32 r) twice(.param "
+    ".b32 x)\n{\n"
+    ".reg .b32 %r<2>;\nld.param.b32 %r0, [x]; add.u32 %r1, %r0, %r0; st.param.b32 [r], %r1; ret;\n}\n";
+
+class LinkTest : public DriverTest {
+protected:
+  void SetUp() override {
+    DriverTest::SetUp();
+    EXPECT_EQ(call("cuLinkCreate", 4u, options, values, &state), 0);
+  }
+  int add(const char *text, int type = 1) {
+    return call("cuLinkAddData", state, type, const_cast<void *>(static_cast<const void *>(text)),
+                strlen(text), "name.ptx", 0u, static_cast<int *>(nullptr), static_cast<void **>(nullptr));
+  }
+  int complete() { return call("cuLinkComplete", state, &image, &bytes); }
+
+  char errors[512] = {}, infos[512] = {};
+  int options[4] = {5, 6, 3, 4}; // error log and its size, info log and its size
+  void *values[4] = {errors, reinterpret_cast<void *>(sizeof errors), infos,
+                     reinterpret_cast<void *>(sizeof infos)};
+  Handle state = nullptr;
+  void *image = nullptr;
+  size_t bytes = 0;
+};
+
+} // namespace
+
+TEST_F(LinkTest, OneTextIsTheImage) {
+  EXPECT_EQ(add(ptx().c_str()), 0);
+  ASSERT_EQ(complete(), 0);
+  EXPECT_EQ(bytes, ptx().size() + 1);
+  std::vector<char> copy(static_cast<char *>(image), static_cast<char *>(image) + bytes);
+  EXPECT_EQ(add(calledPtx), invalidValue); // it is complete
+  EXPECT_EQ(call("cuLinkDestroy", state), 0);
+  EXPECT_EQ(call("cuLinkDestroy", state), invalidHandle);
+  EXPECT_EQ(cu.cuModuleLoadData(&module, copy.data()), 0);
+  Address p = alloc(4);
+  EXPECT_EQ(cu.cuMemsetD32(p, 1, 1), 0);
+  EXPECT_EQ(launch(function("increment"), 1, 1, 0, nullptr, p), 0);
+  int value = 0;
+  EXPECT_EQ(cu.cuMemcpyDtoH(&value, p, 4), 0);
+  EXPECT_EQ(value, 2);
+}
+
+TEST_F(LinkTest, ATextCallsAnother) {
+  for (bool callerFirst : {true, false}) {
+    if (!callerFirst) EXPECT_EQ(call("cuLinkCreate", 4u, options, values, &state), 0);
+    EXPECT_EQ(add(callerFirst ? callerPtx : calledPtx), 0);
+    EXPECT_EQ(add(callerFirst ? calledPtx : callerPtx), 0);
+    ASSERT_EQ(complete(), 0) << errors;
+    EXPECT_NE(std::string(infos).find("useTwice"), std::string::npos);
+    Handle linked = nullptr, f = nullptr;
+    ASSERT_EQ(cu.cuModuleLoadData(&linked, image), 0);
+    EXPECT_EQ(cu.cuModuleGetFunction(&f, linked, "useTwice"), 0);
+    Address p = alloc(4);
+    EXPECT_EQ(cu.cuMemsetD32(p, 21, 1), 0);
+    EXPECT_EQ(launch(f, 1, 1, 0, nullptr, p), 0);
+    int value = 0;
+    EXPECT_EQ(cu.cuMemcpyDtoH(&value, p, 4), 0);
+    EXPECT_EQ(value, 42);
+  }
+}
+
+TEST_F(LinkTest, WhatCannotBeLinkedIsRefusedInWords) {
+  EXPECT_EQ(add(".version 7.8\n.target sm_80\n.address_size 64\nnonsense\n"), invalidPtx);
+  EXPECT_NE(std::string(errors).find("name.ptx, line 4"), std::string::npos) << errors;
+  EXPECT_EQ(complete(), invalidValue); // there is nothing
+  EXPECT_EQ(add("\x7f"
+                "ELF",
+                0),
+            209);
+  EXPECT_EQ(add(callerPtx, 7), invalidValue);
+  EXPECT_EQ(add(callerPtx), 0);
+  EXPECT_EQ(complete(), invalidPtx);
+  EXPECT_NE(std::string(errors).find("twice"), std::string::npos) << errors;
+  EXPECT_EQ(call("cuLinkAddFile", state, 1, "/nonexistent.ptx", 0u, static_cast<int *>(nullptr),
+                 static_cast<void **>(nullptr)),
+            301);
+}

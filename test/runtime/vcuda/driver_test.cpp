@@ -102,6 +102,16 @@ TEST_F(DriverTest, DestroyedContextIsReportedInOtherThreads) {
   thread.join();
 }
 
+TEST_F(DriverTest, HintsOfOlderClientsAreTaken) {
+  int config = -1;
+  EXPECT_EQ(call("cuCtxGetSharedMemConfig", &config), 0);
+  EXPECT_EQ(config, 1);
+  EXPECT_EQ(call("cuCtxSetSharedMemConfig", 2), 0);
+  EXPECT_EQ(call("cuCtxSetSharedMemConfig", 9), invalidValue);
+  EXPECT_EQ(call("cuProfilerStart"), 0);
+  EXPECT_EQ(call("cuProfilerStop"), 0);
+}
+
 TEST_F(DriverTest, PrimaryContextIsCounted) {
   Handle a = nullptr, b = nullptr;
   int active = -1;

@@ -41,6 +41,14 @@ protected:
     EXPECT_EQ(cu.cuModuleGetFunction(&f, module, name), 0) << name;
     return f;
   }
+  /// A function of the API by its newest version.
+  template <typename... Args> int call(const char *name, Args... args) {
+    void *f = nullptr;
+    int status = -1;
+    EXPECT_EQ(cu.cuGetProcAddress(name, &f, 12080, 0, &status), 0);
+    EXPECT_NE(f, nullptr) << name;
+    return f ? reinterpret_cast<int (*)(Args...)>(f)(args...) : -1;
+  }
   Address alloc(size_t bytes) {
     Address p = 0;
     EXPECT_EQ(cu.cuMemAlloc(&p, bytes), 0);

@@ -1,5 +1,5 @@
 // Graphs: captured, built by hand, instantiated, updated, launched.
-#include "fixture.h"
+#include "graph_fixture.h"
 
 #include <thread>
 #include <vector>
@@ -10,65 +10,6 @@ namespace {
 
 constexpr int unsupported = 900, invalidated = 901, merge = 902, unmatched = 903, unjoined = 904,
               isolation = 905, implicit = 906, capturedEvent = 907, updateFailure = 910;
-
-struct KernelNode {
-  Handle function;
-  unsigned grid[3], block[3], shared;
-  void **parameters, **extra;
-  Handle kernel, context;
-};
-struct MemsetNode {
-  Address target;
-  size_t pitch;
-  unsigned value, elementSize;
-  size_t width, height;
-};
-struct HostNode {
-  void (*function)(void *);
-  void *data;
-};
-
-class GraphTest : public DriverTest {
-protected:
-  void SetUp() override {
-    DriverTest::SetUp();
-    EXPECT_EQ(cu.cuStreamCreate(&stream, 1), 0);
-    increment = function("increment");
-    p = alloc(128);
-    EXPECT_EQ(cu.cuMemsetD32(p, 0, 32), 0);
-    EXPECT_EQ(cu.cuCtxSynchronize(), 0);
-  }
-  /// A function of the API by its newest version.
-  template <typename... Args> int call(const char *name, Args... args) {
-    void *f = nullptr;
-    int status = -1;
-    EXPECT_EQ(cu.cuGetProcAddress(name, &f, 12080, 0, &status), 0);
-    EXPECT_NE(f, nullptr) << name;
-    return f ? reinterpret_cast<int (*)(Args...)>(f)(args...) : -1;
-  }
-  int value() {
-    int v = -1;
-    EXPECT_EQ(cu.cuMemcpyDtoH(&v, p, 4), 0);
-    return v;
-  }
-  int launchGraph(Handle exec) {
-    int status = call("cuGraphLaunch", exec, stream);
-    return status ? status : cu.cuStreamSynchronize(stream);
-  }
-  size_t nodeCount(Handle graph) {
-    size_t count = 0;
-    EXPECT_EQ(call("cuGraphGetNodes", graph, static_cast<Handle *>(nullptr), &count), 0);
-    return count;
-  }
-  int captureStatus(Handle s) {
-    int status = -1;
-    EXPECT_EQ(call("cuStreamIsCapturing", s, &status), 0);
-    return status;
-  }
-
-  Handle stream = nullptr, increment = nullptr, graph = nullptr, exec = nullptr;
-  Address p = 0;
-};
 
 } // namespace
 
