@@ -94,11 +94,11 @@ endfunction()
 
 set(DLC_PYTHON ${CMAKE_SOURCE_DIR}/.venv/bin/python CACHE FILEPATH "Python with tools/dev/requirements.txt, for tests")
 
-# dlc_python_test(NAME KIND SCRIPT file [ARGS argument...] [LONG] [TIMEOUT seconds]): a Python script as a ctest test with
-# label KIND (and "long"). It finds the programs through DLC_BIN_DIR and has a folder of its own, build/work/NAME
+# dlc_python_test(NAME KIND SCRIPT file [ARGS argument...] [ENV NAME=value...] [LONG] [TIMEOUT seconds]): a Python script as a
+# ctest test with label KIND (and "long"). It finds the programs through DLC_BIN_DIR and has a folder of its own, build/work/NAME
 # (DLC_WORK_DIR), since tests run beside each other. Exit status 77 means skipped.
 function(dlc_python_test name kind)
-  cmake_parse_arguments(arg "LONG" "SCRIPT;TIMEOUT" "ARGS" ${ARGN})
+  cmake_parse_arguments(arg "LONG" "SCRIPT;TIMEOUT" "ARGS;ENV" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 600)
   endif()
@@ -108,5 +108,5 @@ function(dlc_python_test name kind)
   endif()
   add_test(NAME ${name} COMMAND ${DLC_PYTHON} -B ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SCRIPT} ${arg_ARGS})
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${arg_TIMEOUT} SKIP_RETURN_CODE 77
-    ENVIRONMENT "DLC_BIN_DIR=${CMAKE_BINARY_DIR}/bin;DLC_LIB_DIR=${CMAKE_BINARY_DIR}/lib;DLC_WORK_DIR=${CMAKE_BINARY_DIR}/work/${name}")
+    ENVIRONMENT "DLC_BIN_DIR=${CMAKE_BINARY_DIR}/bin;DLC_LIB_DIR=${CMAKE_BINARY_DIR}/lib;DLC_WORK_DIR=${CMAKE_BINARY_DIR}/work/${name};${arg_ENV}")
 endfunction()
