@@ -1,5 +1,7 @@
 #include "runtime/vcuda/driver/image.h"
 
+#include "runtime/vcuda/driver/fatbin.h"
+
 #include <algorithm>
 #include <cctype>
 #include <cstring>
@@ -10,7 +12,6 @@ namespace dlc::vcuda {
 namespace {
 
 constexpr uint32_t newestPtx = 90; ///< of the driver generation that is served (CUDA 13.0)
-constexpr uint32_t fatbinMagic = 0xba55ed50, fatbinWrapperMagic = 0x466243b1;
 constexpr uint32_t maxStaticShared = 48 * 1024;
 
 /// Skips blanks and comments.
@@ -158,21 +159,22 @@ CUresult loadImage(const void *image, JitOptions &jit, const std::vector<const D
   if (!image) return CUDA_ERROR_INVALID_VALUE;
   auto start = std::chrono::steady_clock::now();
   const char *text = static_cast<const char *>(image);
-  auto startsWith = [&](uint32_t magic) {
-    return std::strncmp(text, reinterpret_cast<const char *>(&magic), 4) == 0;
-  };
-  CUresult status;
-  std::string errors, info;
+  CUresult status = CUDA_SUCCESS;
+  std::string errors, info, inside;
   if (std::strncmp(text,
                    "\x7f"
                    "ELF",
-                   4) == 0 ||
-      startsWith(fatbinMagic) || startsWith(fatbinWrapperMagic)) {
-    errors = "the virtual GPU executes PTX text, not machine code or fat binaries\n";
+                   4) == 0) {
+    errors = "the virtual GPU executes PTX text, not machine code\n";
     status = CUDA_ERROR_NO_BINARY_FOR_GPU;
-  } else {
-    status = parseText(text, devices, name, result, errors);
+  } else if (isFatBinary(image)) {
+    auto newest = std::max_element(devices.begin(), devices.end(), [](const Device *x, const Device *y) {
+      return x->record.smVersion() < y->record.smVersion();
+    });
+    status = readFatBinary(image, uint32_t((*newest)->record.smVersion()), inside, errors);
+    text = inside.c_str();
   }
+  if (status == CUDA_SUCCESS) status = parseText(text, devices, name, result, errors);
   if (status == CUDA_SUCCESS)
     for (const KernelInfo &k : result->kernels)
       info += "kernel " + k.name + ": " + std::to_string(k.staticSharedBytes) + " bytes shared, " +

@@ -221,6 +221,75 @@ TEST_F(DriverTest, FunctionsHaveAttributesAndOccupancy) {
 }
 
 //===----------------------------------------------------------------------===//
+// Fat binaries
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class FatBinaryTest : public DriverTest {
+protected:
+  static std::string bytesOf(const char *name) {
+    return readFile((std::string(VCUDA_TEST_FATBINS "/") + name).c_str());
+  }
+  /// Loads an image; `log` has the errors.
+  int load(const void *image) {
+    log[0] = 0;
+    int options[] = {5, 6};
+    void *values[] = {log, reinterpret_cast<void *>(sizeof log)};
+    return cu.cuModuleLoadDataEx(&module, image, 2, options, values);
+  }
+  void expectAddsOne() {
+    Address p = alloc(4);
+    EXPECT_EQ(cu.cuMemsetD32(p, 6, 1), 0);
+    EXPECT_EQ(launch(function("addOne"), 1, 1, 0, nullptr, p), 0);
+    EXPECT_EQ(launch(function("onlyFor80"), 1, 0, 0, nullptr, p),
+              invalidValue); // it is there: what is wrong is the launch
+    int value = 0;
+    EXPECT_EQ(cu.cuMemcpyDtoH(&value, p, 4), 0);
+    EXPECT_EQ(value, 7);
+  }
+  char log[512] = {};
+};
+
+} // namespace
+
+TEST_F(FatBinaryTest, TheNewestPtxThatSuitsIsTaken) {
+  std::string image = bytesOf("plain.fatbin");
+  ASSERT_EQ(load(image.data()), 0) << log;
+  expectAddsOne();
+}
+
+TEST_F(FatBinaryTest, ProgramsHaveAWrapperAroundIt) {
+  std::string image = bytesOf("plain.fatbin");
+  struct {
+    uint32_t magic, version;
+    const void *data;
+    void *name;
+  } wrapper = {0x466243b1, 1, image.data(), nullptr};
+  ASSERT_EQ(load(&wrapper), 0) << log;
+  expectAddsOne();
+  int nothing = 0;
+  wrapper.data = &nothing;
+  EXPECT_EQ(load(&wrapper), 200);
+  wrapper.data = nullptr;
+  EXPECT_EQ(load(&wrapper), 200);
+}
+
+TEST_F(FatBinaryTest, WhatHasNoPtxIsRefusedInWords) {
+  EXPECT_EQ(load(bytesOf("compressed.fatbin").data()), 209);
+  EXPECT_NE(std::string(log).find("--no-compress"), std::string::npos) << log;
+  EXPECT_EQ(load(bytesOf("machine.fatbin").data()), 209);
+  EXPECT_NE(std::string(log).find("machine code only"), std::string::npos) << log;
+  std::string image = bytesOf("plain.fatbin");
+  for (size_t at : {size_t(16 + 4), size_t(16 + 8)}) { // bytes of the first entry's header, and of the entry
+    std::string broken = image;
+    broken[at + 2] = 0x7f;
+    EXPECT_EQ(load(broken.data()), 200) << at;
+    EXPECT_NE(std::string(log).find("do not fit"), std::string::npos) << log;
+  }
+}
+
+//===----------------------------------------------------------------------===//
 // Linking
 //===----------------------------------------------------------------------===//
 
