@@ -176,7 +176,9 @@ INSTANTIATE_TEST_SUITE_P(All, Triton,
                                          TritonVariant{"sm_80", {Schedule::Random, 1}},
                                          TritonVariant{"sm_80", {Schedule::Ahead, 2}},
                                          TritonVariant{"sm_86", {Schedule::Forward, 0}},
-                                         TritonVariant{"sm_86", {Schedule::Random, 2}}),
+                                         TritonVariant{"sm_86", {Schedule::Reverse, 0}},
+                                         TritonVariant{"sm_86", {Schedule::Random, 2}},
+                                         TritonVariant{"sm_86", {Schedule::Ahead, 1}}),
                          [](const testing::TestParamInfo<TritonVariant> &info) {
                            return std::string(info.param.architecture) + std::to_string(info.index);
                          });
