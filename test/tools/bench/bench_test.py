@@ -24,6 +24,9 @@ best, limit, cpu, peak, mapped, allowed = row.split()[2:8]
 assert limit == "-" and 0 < float(best) and 0 < float(cpu) and 0 < float(peak) <= float(allowed), row
 assert "graph passes" in shown and "writing" in shown, shown
 
+shown = run("vcuda_bench.py", "matmul", "--checks", "off", "fast")
+assert re.search(r"seconds +off +fast +\d+ cores\nmatmul( +\d+\.\d\d \( *\d+\.\d\d\)){2}\n", shown), shown
+
 with tempfile.TemporaryDirectory() as folder:
     report = pathlib.Path(folder) / "bench.json"
     run("torch_bench.py", "--device=vcuda", "--models", "mobilenetv2", "--precision", "fp16", "--sizes", "default", "--rounds=1",
