@@ -8,7 +8,7 @@ namespace dlc::vcuda {
 
 struct KernelLaunch {
   std::shared_ptr<ModuleObject> module;
-  CUfunction function = nullptr; ///< as the client named it
+  CUfunction function = nullptr;    ///< as the client named it
   const KernelInfo *info = nullptr; ///< lives in the module's image
   Dim3 grid, block;
   uint32_t dynamicShared = 0;
@@ -20,8 +20,8 @@ struct KernelLaunch {
 /// Checks everything that the API checks and copies the parameters. `launch.cooperative` is an input as well.
 CUresult prepareLaunch(Context &context, const CUlaunchConfig &config, CUfunction function, void **parameters,
                        void **extra, KernelLaunch &launch);
-/// Counts a launch for the injection of faults. When it is the one: an error that the call returns, or success
-/// and `launch.fault` for those that kernels cause while they run.
+/// Counts a launch for the injection of faults. When it is the one: an error that the call returns, or
+/// success and `launch.fault` for those that kernels cause while they run.
 CUresult injectFault(KernelLaunch &launch);
 /// Runs it; findings and counters go to the outputs, an error to the context. Called by the queue.
 void runLaunch(Context &context, const KernelLaunch &launch);
