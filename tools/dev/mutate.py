@@ -37,7 +37,7 @@ from steps import ROOT, Failed, cores, say
 JOBS = ROOT / "test" / "runtime" / "vcuda" / "mutation" / "jobs.json"
 KINDS = ("barrier", "wait", "commit", "fence", "predicate", "bound", "stage", "shuffle")
 VERDICTS = ("killed", "equivalent", "survived", "elsewhere", "unreached")
-UNORDERED = ("race", "conflict", "narrow-scope", "async", "uninitialised", "non-coherent", "mbarrier")
+UNORDERED = ("race", "conflict", "narrow-scope", "async", "uninitialised", "unordered", "non-coherent", "mbarrier")
 
 # What a kernel can end with; anything else (a text that is no PTX, a program that is not there) is no verdict.
 KERNEL_FAILED = re.compile(r"CUDA_ERROR_(LAUNCH_|ILLEGAL_|MISALIGNED_|ASSERT|INVALID_PC|INVALID_ADDRESS_SPACE)|^no end$")

@@ -19,6 +19,9 @@ struct Case {
 uint64_t ints(Device &d, size_t n) { return d.upload(std::vector<int>(n)); }
 Arguments out(Device &d) { return Arguments().add(ints(d, 128)); }
 Arguments dataOut(Device &d) { return Arguments().add(ints(d, 512)).add(ints(d, 512)); }
+Arguments emptyFlagOut(Device &d) {
+  return Arguments().add(d.empty<int>(128)).add(ints(d, 512)).add(ints(d, 512));
+}
 Arguments dataFlagOut(Device &d) { return dataOut(d).add(ints(d, 512)); }
 
 const Case cases[] = {
@@ -33,6 +36,7 @@ const Case cases[] = {
     {"narrowAcquireFence", "handOver", "global-race", "handOverFixed", 2, 32, dataFlagOut},
     {"released", "released", "global-race", "releasedFixed", 2, 32, dataFlagOut},
     {"chain", "chain", "global-race", "chainFixed", 3, 32, dataFlagOut},
+    {"firstValue", "firstValue", "unordered-value", "firstValueFixed", 2, 32, emptyFlagOut},
     {"scope", "scope", "narrow-scope", "scopeFixed", 2, 32, out},
     {"counted", "counted", "global-race", "countedFixed", 1, 64, dataOut},
     {"guess", "guess", "global-race", "guessFixed", 1, 64, dataOut},

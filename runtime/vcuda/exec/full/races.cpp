@@ -42,6 +42,7 @@ public:
   bool strong, collective;
   Touch mine;
   const uint8_t *before = nullptr, *after = nullptr; ///< memory and what a store will write, or null
+  const uint8_t *state = nullptr;                    ///< of the bytes, or null
   uint32_t bytes;
 
   Visitor(WarpRun &w, const Inst &inst, unsigned lane, bool isShared, uint64_t at, uint32_t bytes)
@@ -56,6 +57,7 @@ public:
     shadow.visit(at, bytes, [&](Cell &c) {
       meet(c.write, "read of what another thread writes");
       meetStrongWrites(c, "read of what another thread writes by a strong access");
+      if (strong) meetFirstValue(c);
       if (inst.kind == Kind::Ld && (inst.mods & ModNonCoherent)) readNonCoherently(c);
       keep(c, c.reads);
     });
@@ -81,7 +83,10 @@ public:
       meetReaders(c);
       writeNonCoherently(c);
       forget(c);
-      if (inst.kind == Kind::St) return keep(c, c.strong);
+      if (inst.kind == Kind::St) {
+        if (state && guest::at(state) != ByteReady) c.began = mine.when;
+        return keep(c, c.strong);
+      }
       // What an atomic has seen comes before it.
       c.strong[0] = mine;
       c.strong[1] = Touch();
@@ -188,6 +193,28 @@ private:
     report("narrow-scope",
            "meets an access of another CTA" + place() + ", and the scope of one of them is the CTA", t);
   }
+  /// Strong accesses do not race, but where a strong write brings the first value, a strong read that nothing
+  /// orders after it may find none.
+  void meetFirstValue(const Cell &c) const {
+    if (!c.began) return;
+    for (const Touch &t : c.strong)
+      if (t.when == c.began && !knows(t) && !isHeardOf(t))
+        report("unordered-value",
+               "reads the first value" + place() + ", which nothing orders before the read", t);
+  }
+  /// Has any other warp of the CTA learnt of the write, or could it by a fence? That it has, and that a
+  /// barrier then tells the others, is taken for enough, as programs do that add up what all CTAs left.
+  bool isHeardOf(const Touch &t) const {
+    for (uint32_t i = 0; i < w.cta->warpCount; ++i) {
+      const FullWarp &other = w.run->warps[i]->known;
+      if (other.number == t.warp()) continue;
+      for (const Party &p : other.parties)
+        if (!p.view->unknown(t.warp(), t.lanes, t.time())) return true;
+      for (const FullWarp::Seen &s : other.seen)
+        if (!s.clock->unknown(t.warp(), t.lanes, t.time())) return true;
+    }
+    return false;
+  }
   void meetReaders(Cell &c) {
     auto look = [&](const Touch &t) {
       if (strong && t.isStrong())
@@ -287,6 +314,7 @@ void exec::touchShared(WarpRun &w, const Inst &inst, unsigned lane, uint32_t off
                        Access access) {
   Visitor v(w, inst, lane, true, offset, bytes);
   v.before = w.cta->shared + offset;
+  v.state = w.cta->sharedState + offset;
   touch(v, access);
   if (v.strong && (inst.kind == Kind::Ld || inst.kind == Kind::St))
     orderStrong(w, inst, lane, true, offset, access == Access::Read, access != Access::Read);
@@ -296,6 +324,7 @@ void exec::touchGlobal(WarpRun &w, const Inst &inst, unsigned lane, uint64_t off
                        Access access, const uint8_t *newData) {
   Visitor v(w, inst, lane, false, offset, bytes);
   v.before = w.cta->globalBytes + offset;
+  v.state = w.cta->globalState + offset;
   v.after = newData;
   touch(v, access);
   if (v.strong && (inst.kind == Kind::Ld || inst.kind == Kind::St))

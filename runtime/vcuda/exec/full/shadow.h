@@ -42,6 +42,7 @@ struct Cell {
   Touch write, strong[2], reads[2];
   uint32_t nonCoherent = 0; ///< the instruction of a load through the non-coherent path, plus one
   uint32_t more = 0;        ///< further readers: their place in Shadow::readers, plus one
+  uint64_t began = 0;       ///< Touch::when of the strong write that found the bytes without a value
 };
 
 class Shadow {

@@ -125,6 +125,20 @@ template <bool Fixed> __device__ void chainBody(int *data, int *flag, int *out) 
 }
 TWINS(chain, (int *data, int *flag, int *out), (data, flag, out))
 
+// A value that strong accesses hand over: they do not race, but nothing says that the read finds one.
+template <bool Fixed> __device__ void firstValueBody(volatile int *data, volatile int *flag, int *out) {
+  if (threadIdx.x) return;
+  if (blockIdx.x == 0) {
+    *data = 7; // first: firstValue
+    if (Fixed) __threadfence();
+    *flag = 1;
+  } else {
+    while (*flag == 0) {}
+    *out = *data; // second: firstValue
+  }
+}
+TWINS(firstValue, (int *data, int *flag, int *out), (data, flag, out))
+
 // Atomics of CTAs that leave each other out.
 template <bool Fixed> __device__ void scopeBody(int *counter) {
   if (Fixed) asm volatile("red.gpu.global.add.u32 [%0], 1;" ::"l"(counter) : "memory");
