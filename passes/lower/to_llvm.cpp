@@ -24,12 +24,10 @@ static void markKernels(ModuleOp module) {
     function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(), b.getUnitAttr());
     function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
                       b.getDenseI32ArrayAttr({int32_t(warps.getInt() * 32)}));
-    // NVIDIA's assembler spills a register or two where that lets an SM hold one more CTA. Kernels with
-    // 64-bit indices are near such limits, and only run on tensors that fill the device many times over;
-    // others say so themselves.
-    auto index = function->getAttrOfType<TypeAttr>("tile.index");
-    if ((index && index.getValue().isInteger(64)) || function->hasAttr("tile.prefers_registers"))
-      function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
+    // NVIDIA's assembler spills a register or two where that lets an SM hold one more CTA. Told to fit one,
+    // it takes the registers that it likes: loads are moved ahead, and fewer warps have as much under way. A
+    // larger number of CTAs is no remedy: it fills the registers up to that limit and spills there.
+    function->setAttr(NVVM::NVVMDialect::getMinctasmAttrName(), b.getI32IntegerAttr(1));
     for (unsigned i = 0; i < function.getNumArguments(); ++i) {
       if (!isa<LLVM::LLVMPointerType>(function.getArgument(i).getType())) continue;
       // Buffers never overlap (the plan gives aliases one buffer), and start at 16 bytes or better. A
@@ -40,7 +38,6 @@ static void markKernels(ModuleOp module) {
     }
     function->removeAttr("tile.warps");
     function->removeAttr("tile.index");
-    function->removeAttr("tile.prefers_registers");
     function->removeAttr("tile.scratch");
     function->removeAttr("tile.shared");
     for (unsigned i = 0; i < function.getNumArguments(); ++i)

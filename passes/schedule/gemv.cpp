@@ -92,8 +92,6 @@ public:
         b(kernel.b), isSplit(!split.parts.isConstant(1)) {}
 
   Launch build() {
-    // It waits for memory, not for a turn: its CTAs hardly fill the SMs.
-    kernel.preferRegisters();
     placeTile();
     SmallVector<Value> sums = sumAlongK(multiplyBlocks());
     if (!isSplit) {

@@ -85,8 +85,6 @@ Dim KernelBuilder::programId(int64_t axis) {
   return symbol;
 }
 
-void KernelBuilder::preferRegisters() { function->setAttr("tile.prefers_registers", b.getUnitAttr()); }
-
 //===- Divisors ------------------------------------------------------------------===//
 
 // Divisors made of dims alone, in order of appearance.

@@ -40,8 +40,6 @@ public:
         emitter(kernel.emitter), b(kernel.b), region(region) {}
 
   Launch build() {
-    // Three products for one keep twice the fragments, and a tile by hand may be larger than a product suits.
-    if (p.split || region.byHand.tile) kernel.preferRegisters();
     placeTile();
     Value acc = mainLoop();
     if (memory)
@@ -263,10 +261,8 @@ private:
           Value sum = blockProduct(lhs, rhs, wait.getStages()[0], wait.getStages()[1], values[0]);
           // What is computed in registers was loaded before the products and is stored behind them.
           for (Value pending : {newA, newB})
-            if (auto fill = pending.getDefiningOp<tile::FillOp>()) {
+            if (auto fill = pending.getDefiningOp<tile::FillOp>())
               fill->moveBefore(b.getBlock(), b.getInsertionPoint());
-              kernel.preferRegisters();
-            }
           SmallVector<Value> out{sum, next};
           out.append(values.begin() + 4, values.end());
           out.push_back(newA);

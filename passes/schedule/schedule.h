@@ -109,8 +109,6 @@ public:
   const Memory &resultMemory(unsigned result) const { return results[result]; }
   /// The address of a workspace, by its place in the schedule's list.
   mlir::Value workspace(unsigned index) const { return workspaces.lookup(index); }
-  /// Asks the assembler to spill nothing for the sake of one more CTA on an SM.
-  void preferRegisters();
   /// Ends the function. Divisions by what the region's dims alone decide get parameters with magic numbers,
   /// where indices have 32 bits.
   void finish();

@@ -1,5 +1,5 @@
 #vec = #tile.layout<"64", "reg [] lane [32:(1)] warp [2:(32)]">
-func.func @scale(%x: !llvm.ptr<1>, %y: !llvm.ptr<1>, %n: i32 {tile.range = array<i64: 1, 64, 1>}) attributes {tile.warps = 2 : i64, tile.index = i32, tile.prefers_registers} {
+func.func @scale(%x: !llvm.ptr<1>, %y: !llvm.ptr<1>, %n: i32 {tile.range = array<i64: 1, 64, 1>}) attributes {tile.warps = 2 : i64, tile.index = i32} {
   %zero = arith.constant 0 : i32
   %one = arith.constant 1 : i32
   %init = arith.constant dense<0.0> : tensor<64xf32, #vec>
