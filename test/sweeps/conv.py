@@ -73,5 +73,7 @@ def make(rng, large):
             y = graph.node("Add", y, y)
         return unchanged(graph, y, filters, rank) if between else y
 
-    return Case(f"conv {what} {tail} {'between others' if between else ''} {'gated' if gate is not None else ''}", build, terms=int(np.prod(w.shape[1:])),
-                rounded=bool(tail) + between + (gate is not None), operands=2 + between)
+    gated = gate is not None
+    # Convolutions around it round its input and its result; a gate behind the first makes the rounded input a new value.
+    return Case(f"conv {what} {tail} {'between others' if between else ''} {'gated' if gated else ''}", build,
+                terms=int(np.prod(w.shape[1:])), rounded=bool(tail) + between + gated, operands=2 + between * (1 + gated))
