@@ -121,6 +121,7 @@ private:
   }
 
   bool write() {
+    if (request.beforeWriting && !request.beforeWriting(result.plan)) return false;
     std::string error;
     return writeArtifact(request.output, text, result.plan, model.weights, request.info, result.hash,
                          error) ||

@@ -18,6 +18,8 @@ struct CompileRequest {
   ArtifactInfo info;
   unsigned threads = 1; ///< on which kernels are compiled side by side
   bool lines = false;   ///< the PTX has lines of a graph text that is written beside it
+  /// Sees the plan before the artifact is written; false (it has reported why) leaves nothing written.
+  std::function<bool(const plan::Plan &)> beforeWriting;
 };
 
 struct CompileResult {

@@ -65,6 +65,10 @@ bool HandChoices::addTile(std::string_view text, std::string &error) {
     error = "'" + std::string(text) + "' is not REGION=MxNxK";
     return false;
   }
+  if (sizes[0] % 16 || sizes[1] % 8 || sizes[2] % 8) {
+    error = "'" + std::string(text) + "' divides no matrix instruction: M is a multiple of 16, N and K of 8";
+    return false;
+  }
   ByHand &region = regions[std::string(name)];
   if (region.tile) error = "'" + std::string(name) + "' has two tiles";
   bool isNew = !region.tile;

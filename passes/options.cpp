@@ -16,6 +16,12 @@ std::optional<Precision> parsePrecision(std::string_view name) {
   return std::nullopt;
 }
 
+std::string precisionNames() {
+  std::string names;
+  for (auto [text, value] : precisions) names += (names.empty() ? "" : ", ") + std::string(text);
+  return names;
+}
+
 std::string_view name(Precision precision) {
   for (auto [text, value] : precisions)
     if (value == precision) return text;

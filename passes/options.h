@@ -22,6 +22,8 @@ enum class Precision { AsIs, Fp32, Tf32, Fp16, Bf16 };
 /// "as-is", "fp32", "tf32", "fp16" or "bf16"; nothing for another name.
 std::optional<Precision> parsePrecision(std::string_view name);
 std::string_view name(Precision precision);
+/// "as-is, fp32, ...", for messages.
+std::string precisionNames();
 
 /// A name that --disable takes: a pass, or one kind of fusion.
 struct Switch {

@@ -54,24 +54,24 @@ void Context::check(CuResult result, std::string_view what) {
   if (!isSticky(result)) return expectSuccess(device.driver, result, what);
   // Whichever call hears of it: a kernel failed before. With DLC_CONTEXT_SYNC that is the one waited for.
   std::string cause(what);
-  if (isBusy && !(flags & DLC_CONTEXT_SYNC))
-    cause = concat("one of ", launchNames(),
-                   " failed; create the context with DLC_CONTEXT_SYNC (dlc-run --sync) to learn which");
+  if (isBusy && !(flags & DLC_CONTEXT_SYNC)) cause = launchesFailed();
   std::string text = concat(cause, ": ", device.driver.describe(result)).substr(0, sizeof(poison) - 1);
   std::memcpy(poison, text.c_str(), text.size() + 1);
   isPrepared = false;
   expectSuccess(device.driver, result, cause);
 }
 
-// "3 launches ('k0_mul', 'k1_sum', 'k2_add')".
-std::string Context::launchNames() const {
+// "one of 2 launches ('k0_mul', 'k1_sum') failed; ..."; of one launch nothing more can be learnt.
+std::string Context::launchesFailed() const {
   std::string kernels;
   size_t count = 0;
   for (const BoundStep &step : bound.steps) {
     if (step.kind != OpKind::Run || ++count > 4) continue;
     kernels += concat(count > 1 ? ", " : "", inQuotes(module.plan.kernels[size_t(step.launch.kernel)].name));
   }
-  return concat(count, " launches (", kernels, count > 4 ? ", ...)" : ")");
+  if (count == 1) return concat("kernel ", kernels, " failed");
+  return concat("one of ", counted(count, "launch", "launches"), " (", kernels, count > 4 ? ", ...)" : ")",
+                " failed; create the context with DLC_CONTEXT_SYNC (dlc-run --sync) to learn which");
 }
 
 std::string Context::describe(const BoundStep &step) const {
@@ -357,7 +357,9 @@ void Context::issue(CuStream stream, int onlyOp) {
   if (graph && onlyOp < 0) {
     setGraph();
     if (CuResult result = graph->launch(stream); result != 0)
-      check(result, concat("the graph of ", bound.steps.size(), " launches and copies can't be launched"));
+      check(result,
+            concat("the graph of ", counted(bound.steps.size(), "launch or copy", "launches and copies"),
+                   " can't be launched"));
   } else {
     for (BoundStep &step : bound.steps)
       if (onlyOp < 0 || step.op == onlyOp) issueStep(stream, step);

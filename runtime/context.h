@@ -69,7 +69,7 @@ private:
   Transfer transferOf(const BoundStep &step) const;
   void checkStep(CuResult result, const BoundStep &step, std::string_view what);
   void check(CuResult result, std::string_view what);
-  std::string launchNames() const;
+  std::string launchesFailed() const;
   std::string describe(const BoundStep &step) const;
   DeviceBlock &ownBlock(Vec<DeviceBlock> &blocks, size_t index, uint64_t bytes, std::string_view what);
 

@@ -87,7 +87,8 @@ void DeviceState::checkDevice(const Module &module) const {
   if (have < want || (target.exactArchitecture && have != want))
     fail(DLC_ERROR_NO_DEVICE,
          concat("the device ", inQuotes(info.name), " is sm_", have, "; the artifact is for ", target.arch),
-         "compile for this device");
+         target.exactArchitecture ? std::string("compile for this device")
+                                  : concat("run it on a device of ", target.arch, " or newer"));
   if (info.major > target.major)
     module.log(DLC_LOG_WARNING, concat("the device '", info.name, "' (sm_", have,
                                        ") is a major generation newer than the artifact's ", target.arch,

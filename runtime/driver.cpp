@@ -49,7 +49,7 @@ Driver Driver::open(const char *path) {
       reinterpret_cast<CuResult(*) parameters>(findFunction(driver.library, getProcAddress, name, symbol));  \
   if (!driver.member)                                                                                        \
     fail(DLC_ERROR_NO_DRIVER, concat("the CUDA driver ", inQuotes(file), " has no function ", name),         \
-         "update the NVIDIA driver");
+         driver.init ? "update the NVIDIA driver" : "give the path of a CUDA driver (libcuda.so.1)");
   DLC_DRIVER_FUNCTIONS(DLC_FIND)
 #undef DLC_FIND
 #define DLC_FIND(member, name, symbol, parameters)                                                           \

@@ -21,16 +21,18 @@ struct Failure {
 
 inline std::string textOf(std::string_view text) { return std::string(text); }
 template <class T>
-  requires std::is_integral_v<T>
-std::string textOf(T number) {
-  return std::to_string(number);
-}
+requires std::is_integral_v<T> std::string textOf(T number) { return std::to_string(number); }
 
 /// The parts joined: concat("input '", name, "' has rank ", 3).
 template <class... Parts> std::string concat(const Parts &...parts) {
   std::string result;
   (result.append(textOf(parts)), ...);
   return result;
+}
+
+/// "1 launch", "3 launches".
+inline std::string counted(uint64_t count, const char *one, const char *many) {
+  return concat(count, " ", count == 1 ? one : many);
 }
 
 [[noreturn]] inline void fail(dlc_status status, std::string message, std::string help = "") {

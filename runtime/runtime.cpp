@@ -61,6 +61,8 @@ dlc_status load(std::string_view data, const char *path, const dlc_load_options 
   dlc_load_options options;
   if (!module) return invalid("module is NULL");
   if (!takeOptions(given, options, dlc_load_options_init)) return invalid("options.size is not set");
+  if (options.flags & ~uint32_t(DLC_LOAD_EDITED | DLC_LOAD_VERIFY_WEIGHTS | DLC_LOAD_GUARD))
+    return invalid("options.flags has a bit that this library does not know");
   if (bool(options.host.allocate) != bool(options.host.deallocate) ||
       bool(options.device.allocate) != bool(options.device.deallocate))
     return invalid("an allocator has only one of its two functions");
@@ -82,7 +84,8 @@ void release(dlc_module *module) {
 
 dlc_status describeValue(const dlc_module *module, const Vec<Value> &values,
                          const Vec<Module::ValueTexts> &texts, size_t index, dlc_value_info *info) {
-  if (!info || index >= values.size()) return invalid("no such input or output");
+  if (!info) return invalid("info is NULL");
+  if (index >= values.size()) return invalid("no such input or output");
   const Value &value = values[index];
   int align = std::max(value.align, int(sizeOf(value.dtype)));
   const Buffer &buffer = module->self.plan.buffers[size_t(value.buffer)];
@@ -270,6 +273,8 @@ dlc_status dlc_context_create(dlc_module *module, const dlc_context_options *giv
   dlc_context_options options;
   if (!module || !context) return invalid("module or context is NULL");
   if (!takeOptions(given, options, dlc_context_options_init)) return invalid("options.size is not set");
+  if (options.flags & ~uint32_t(DLC_CONTEXT_SYNC | DLC_CONTEXT_GRAPH))
+    return invalid("options.flags has a bit that this library does not know");
   return guarded(module->self.host, [&] { *context = hostNew<dlc_context>(module, options); });
 }
 
@@ -307,12 +312,13 @@ dlc_status dlc_context_enqueue(dlc_context *context, void *stream, const dlc_ten
 dlc_status dlc_context_run(dlc_context *context, const dlc_tensor *inputs, size_t input_count,
                            const dlc_tensor *outputs, size_t output_count) {
   if (!context || (input_count && !inputs) || (output_count && !outputs)) return invalid("a pointer is NULL");
-  return guarded(context->module->self.host,
-                 [&] { context->self.run({inputs, input_count}, {outputs, output_count}); });
+  return guarded(context->module->self.host, [&] {
+    context->self.run({inputs, input_count}, {outputs, output_count});
+  });
 }
 
 dlc_status dlc_context_status(const dlc_context *context) {
-  if (!context) return DLC_ERROR_INVALID_ARGUMENT;
+  if (!context) return invalid("context is NULL");
   return context->self.isPoisoned() ? DLC_ERROR_POISONED : DLC_OK;
 }
 

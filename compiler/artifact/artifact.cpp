@@ -109,6 +109,10 @@ bool isOurs(const std::string &path, llvm::StringRef mark, bool atEnd) {
 
 bool mayWrite(const std::string &path, llvm::StringRef mark, bool atEnd, std::string &error) {
   llvm::sys::fs::file_status status;
+  if (llvm::sys::fs::is_symlink_file(path)) {
+    error = "'" + path + "' is a symbolic link; name the file itself";
+    return false;
+  }
   if (llvm::sys::fs::status(path, status) || !llvm::sys::fs::exists(status)) return true;
   if (!llvm::sys::fs::is_regular_file(status)) {
     error = "'" + path + "' is not a regular file";

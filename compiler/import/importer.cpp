@@ -127,7 +127,8 @@ void Importer::importNode(Scope &scope, int index) {
   std::vector<Tensor> results;
   auto unknown = [&] { results.assign(proto.output_size(), Tensor::unknown()); };
   if (++importedNodes > maxImportedNodes)
-    throw Refusal{Code::E0105, "more than " + std::to_string(maxImportedNodes) + " nodes after inlining", ""};
+    throw Refusal{Code::E0105, "more than " + std::to_string(maxImportedNodes) + " nodes after inlining",
+                  "export loops as loops rather than unrolled, or compile the model in parts"};
   bool inputsKnown = true;
   try {
     for (const std::string &input : proto.input())

@@ -1,9 +1,16 @@
 #include "compiler/import/model_file.h"
 #include "compiler/import/wire.h"
 
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Endian.h"
 
 namespace dlc::import {
+
+/// Whether a file begins as text does; a serialised model has its version's tag there.
+static bool isText(llvm::StringRef bytes) {
+  return llvm::all_of(bytes.take_front(32), [](char c) { return llvm::isPrint(c) || llvm::isSpace(c); });
+}
 
 bool ModelFile::parse(WeightsTable::MappedFile file, const std::string &folder, bool read,
                       Diagnostics &diagnostics) {
@@ -21,7 +28,11 @@ bool ModelFile::parse(WeightsTable::MappedFile file, const std::string &folder, 
   case WireResult::Status::Ok:
     break;
   case WireResult::Status::Damaged:
-    if (wire.offset == 0)
+    if (isText(bytes))
+      diagnostics.report(Code::E0102, "the file is text", "",
+                         "an ONNX model is a binary file; `dlc` alone takes text of the graph level, from a "
+                         "file named *.mlir");
+    else if (wire.offset == 0)
       diagnostics.report(Code::E0102, "the file does not begin as a serialised model does");
     else
       diagnostics.report(Code::E0103, "a field leaves its message" + place);

@@ -15,7 +15,9 @@ namespace dlc::import {
 bool Importer::checkHeader() {
   const onnx::ModelProto &model = file.proto();
   if (model.ir_version() > 14)
-    diagnostics.report(Code::E0104, "IR version " + std::to_string(model.ir_version()) + " is newer than 14");
+    diagnostics.report(Code::E0104, "IR version " + std::to_string(model.ir_version()) + " is newer than 14",
+                       "",
+                       "set the model's ir_version to 14 or older, or save it with an older onnx package");
   for (const auto &entry : model.opset_import())
     opsets[entry.domain() == "ai.onnx" ? "" : entry.domain()] = entry.version();
   auto found = opsets.find("");
@@ -252,7 +254,9 @@ void Importer::checkOutput(const onnx::ValueInfoProto &declared, const Tensor &i
     diagnostics.report(Code::W0101, what, "output " + declared.name());
   };
   if (type.elem_type() != 0 && type.elem_type() != static_cast<int>(inferred.type()))
-    warn("declared " + typeName(type.elem_type()) + ", computed " + typeName(inferred.type()));
+    diagnostics.report(Code::E0201,
+                       "declared " + typeName(type.elem_type()) + ", computed " + typeName(inferred.type()),
+                       "output " + declared.name(), "declare the type that is computed, or cast the value");
   if (!type.has_shape()) return;
   if (type.shape().dim_size() != inferred.rank())
     return warn("declared with " + std::to_string(type.shape().dim_size()) + " dims, computed with " +

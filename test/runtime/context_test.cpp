@@ -144,11 +144,32 @@ TEST_F(ContextTest, KernelFailuresPoison) {
                "kernel 'k1_sum' of op 'r1_sum' (node '/ReduceSum') failed: fake error (CUDA_ERROR_700)");
 }
 
+TEST_F(ContextTest, UnknownFlagsAndNullPointersAreRefused) {
+  LoadedModule module(makeArtifact(examplePlan()));
+  dlc_context_options options = fakeOptions();
+  options.flags = 64;
+  EXPECT_EQ(MadeContext(module.module, options).status, DLC_ERROR_INVALID_ARGUMENT);
+  EXPECT_NE(std::strstr(dlc_last_error(), "options.flags"), nullptr) << dlc_last_error();
+  EXPECT_EQ(dlc_context_status(nullptr), DLC_ERROR_INVALID_ARGUMENT);
+  EXPECT_STREQ(dlc_last_error(), "context is NULL");
+  EXPECT_EQ(dlc_module_input(module.module, 0, nullptr), DLC_ERROR_INVALID_ARGUMENT);
+  EXPECT_STREQ(dlc_last_error(), "info is NULL");
+  dlc_load_options load;
+  dlc_load_options_init(&load);
+  load.flags = 1u << 31;
+  dlc_module *none = nullptr;
+  EXPECT_EQ(dlc_module_load_memory("", 0, &load, &none), DLC_ERROR_INVALID_ARGUMENT);
+  EXPECT_NE(std::strstr(dlc_last_error(), "options.flags"), nullptr) << dlc_last_error();
+}
+
 TEST_F(ContextTest, DevicesAreCheckedAndNeverReplaced) {
   LoadedModule module(makeArtifact(examplePlan()));
   dlc_context_options options = fakeOptions();
   options.driver = "/nowhere/libcuda.so.1";
   EXPECT_EQ(MadeContext(module.module, options).status, DLC_ERROR_NO_DRIVER);
+  options.driver = "libm.so.6";
+  EXPECT_EQ(MadeContext(module.module, options).status, DLC_ERROR_NO_DRIVER);
+  EXPECT_NE(std::strstr(dlc_last_help(), "libcuda.so.1"), nullptr) << dlc_last_help();
   options = fakeOptions();
   options.device = 1;
   EXPECT_EQ(MadeContext(module.module, options).status, DLC_ERROR_NO_DEVICE);
@@ -158,6 +179,7 @@ TEST_F(ContextTest, DevicesAreCheckedAndNeverReplaced) {
   fake() = FakeDriver{.major = 7, .minor = 5};
   EXPECT_EQ(MadeContext(module.module).status, DLC_ERROR_NO_DEVICE);
   EXPECT_STREQ(dlc_last_error(), "the device 'fake' is sm_75; the artifact is for sm_80");
+  EXPECT_STREQ(dlc_last_help(), "run it on a device of sm_80 or newer");
   EXPECT_STREQ(dlc_last_help(), "compile for this device");
 }
 

@@ -2,6 +2,7 @@
 #include "compiler/compile.h"
 #include "compiler/import/import.h"
 #include "compiler/threads.h"
+#include "runtime/failure.h"
 #include "tools/dlc/commands.h"
 #include "tools/dlc/save_values.h"
 
@@ -73,7 +74,8 @@ private:
     if (auto precision = parsePrecision(arguments.precision))
       passes.options.precision = *precision;
     else
-      diagnostics.report(Code::E0503, "no precision is called '" + arguments.precision + "'");
+      diagnostics.report(Code::E0503, "no precision is called '" + arguments.precision + "'", "",
+                         "precisions are " + precisionNames());
     if (!passes.options.disable(arguments.disable, error)) diagnostics.report(Code::E0503, error);
     for (const std::string &text : arguments.splits)
       if (!passes.options.byHand.addSplit(text, error)) diagnostics.report(Code::E0506, error);
@@ -105,9 +107,17 @@ private:
   std::optional<GraphModule> load(mlir::MLIRContext &context) {
     if (!isText()) return importOnnx(arguments.model, import, context, diagnostics);
     GraphModule model;
+    std::string place, wrong; // the first error of MLIR's parser and verifier
+    mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &d) {
+      if (d.getSeverity() != mlir::DiagnosticSeverity::Error || !wrong.empty()) return;
+      if (auto at = mlir::dyn_cast<mlir::FileLineColLoc>(d.getLocation()))
+        place = "line " + std::to_string(at.getLine()) + ", column " + std::to_string(at.getColumn());
+      wrong = d.str();
+    });
     model.module = mlir::parseSourceFile<mlir::ModuleOp>(arguments.model, &context);
     if (!model.module)
-      diagnostics.report(Code::E0201, "not a module of the graph level");
+      diagnostics.report(Code::E0201, wrong.empty() ? "not a module of the graph level" : wrong, place,
+                         "the text must be one that `dlc MODEL --emit=graph` could have printed");
     else
       checkText(*model.module);
     return diagnostics.hasErrors() ? std::nullopt : std::optional(std::move(model));
@@ -145,6 +155,10 @@ private:
       std::cout << imported;
       return true;
     }
+    if (!arguments.saveValues.empty())
+      request.beforeWriting = [&](const plan::Plan &plan) {
+        return saveValues(*model, plan, arguments.inputs, arguments.saveValues, arguments.mode, diagnostics);
+      };
     if (!runGraphPasses(*model, passes, result, diagnostics) ||
         !compileRegions(*model, request, passes, result, diagnostics))
       return false;
@@ -152,13 +166,9 @@ private:
       std::cout << result.text;
       return true;
     }
-    if (!arguments.saveValues.empty()) {
-      std::string error =
-          saveValues(*model, result.plan, arguments.inputs, arguments.saveValues, arguments.mode);
-      if (!error.empty()) diagnostics.report(Code::E0601, error);
-    }
-    std::cout << arguments.output << ": " << result.regions << " regions, " << result.kernels << " kernels, "
-              << seconds(start) << " s, sha256 " << result.hash << "\n";
+    std::cout << arguments.output << ": " << rt::counted(result.regions, "region", "regions") << ", "
+              << rt::counted(result.kernels, "kernel", "kernels") << ", " << seconds(start) << " s, sha256 "
+              << result.hash << "\n";
     return true;
   }
 
@@ -216,6 +226,7 @@ void addCompile(CLI::App &app, Action &action) {
                                                                  {"f32", interp::FloatMode::F32}};
   app.add_option("--float", arguments->mode, "arithmetic of --save-values: f32 (default) or f64")
       ->transform(CLI::CheckedTransformer(modes))
+      ->option_text("MODE")
       ->needs(save);
   app.add_option("-j", arguments->jobs, "compile so many kernels at a time (default: one per core)")
       ->check(CLI::Range(0, 1024));

@@ -61,11 +61,12 @@ bool Run::runPasses(GraphModule &model) {
   PassContext passes;
   std::string error;
   std::optional<Precision> precision = parsePrecision(arguments.precision);
-  if (!precision) error = "no precision is called '" + arguments.precision + "'";
-  if (!precision || !passes.options.disable(arguments.disable, error)) {
+  if (!precision)
+    diagnostics.report(Code::E0503, "no precision is called '" + arguments.precision + "'", "",
+                       "precisions are " + precisionNames());
+  else if (!passes.options.disable(arguments.disable, error))
     diagnostics.report(Code::E0503, error);
-    return false;
-  }
+  if (diagnostics.hasErrors()) return false;
   passes.options.precision = *precision;
   passes.options.target = findTarget("a100");
   passes.weights = &model.weights;
@@ -221,7 +222,8 @@ void addInterpret(CLI::App &app, Action &action) {
   command->add_option("--save", arguments->save, "write the outputs (.npz)");
   command->add_option("--save-all", arguments->saveAll, "write every value, by node path (.npz)");
   command->add_option("--float", arguments->mode, "arithmetic: f64, f32 or f16-rounded")
-      ->transform(CLI::CheckedTransformer(modes));
+      ->transform(CLI::CheckedTransformer(modes))
+      ->option_text("MODE");
   command->add_option("--dim", arguments->dims, "NAME=lo..hi[:multiple] or NAME=value")->take_all();
   command->add_option("--set", arguments->sets, "bake in an input: NAME=VALUE")->take_all();
   command->add_flag("--after-passes", arguments->afterPasses,

@@ -29,8 +29,12 @@ std::string readInputs(mlir::func::FuncOp main, const std::string &path,
 
 } // namespace
 
-std::string saveValues(GraphModule &model, const plan::Plan &plan, const std::string &inputs,
-                       const std::string &folder, interp::FloatMode mode) {
+bool saveValues(GraphModule &model, const plan::Plan &plan, const std::string &inputs,
+                const std::string &folder, interp::FloatMode mode, Diagnostics &diagnostics) {
+  auto fail = [&](Code code, const std::string &error) {
+    diagnostics.report(code, error);
+    return false;
+  };
   auto main = model.module->lookupSymbol<mlir::func::FuncOp>("main");
   // The plan's ops are the regions in order.
   llvm::DenseMap<mlir::Value, std::vector<Place>> places;
@@ -47,7 +51,7 @@ std::string saveValues(GraphModule &model, const plan::Plan &plan, const std::st
     ++index;
   }
   std::vector<interp::Tensor> tensors;
-  if (std::string error = readInputs(main, inputs, tensors); !error.empty()) return error;
+  if (std::string error = readInputs(main, inputs, tensors); !error.empty()) return fail(Code::E0601, error);
   std::vector<npz::Arrays> files(plan.ops.size());
   interp::Options options;
   options.mode = mode;
@@ -61,14 +65,15 @@ std::string saveValues(GraphModule &model, const plan::Plan &plan, const std::st
         files[place.op].emplace_back(place.buffer, array);
   };
   interp::Interpreter interpreter(&model.weights, std::move(options));
-  if (auto results = interpreter.run(main, tensors); !results) return llvm::toString(results.takeError());
+  if (auto results = interpreter.run(main, tensors); !results)
+    return fail(Code::E0602, llvm::toString(results.takeError()));
   if (auto code = llvm::sys::fs::create_directories(folder))
-    return "cannot make '" + folder + "': " + code.message();
+    return fail(Code::E0603, "cannot make '" + folder + "': " + code.message());
   for (size_t i = 0; i < files.size(); ++i)
     if (std::string error = npz::write(folder + "/" + plan.ops[i].name + ".npz", npz::viewsOf(files[i]));
         !error.empty())
-      return error;
-  return "";
+      return fail(Code::E0603, error);
+  return true;
 }
 
 } // namespace dlc::tool

@@ -126,8 +126,8 @@ static int runModel(Session &session, Json &report) {
   for (const HostTensor &output : outputs)
     shapes[output.name] = {{"dtype", dlc_dtype_name(output.dtype)}, {"shape", output.shape}};
   report["outputs"] = shapes;
-  std::printf("ran on %s in %.3f s: %zu launches", session.deviceText().c_str(),
-              report["run_s"].get<double>(), session.context->plan().steps.size());
+  std::printf("ran on %s in %.3f s: %s", session.deviceText().c_str(), report["run_s"].get<double>(),
+              rt::counted(session.context->plan().steps.size(), "launch", "launches").c_str());
   for (const HostTensor &output : outputs)
     std::printf(", %s %s%s", output.name.c_str(), dlc_dtype_name(output.dtype),
                 shapeText(output.shape).c_str());

@@ -44,7 +44,9 @@ std::optional<int> parseOptions(int argc, char **argv, Options &options) {
       ->check(from(0, "a number from 0 on"));
   app.add_option("--weights", options.weights, "weights file, if not beside the artifact");
   auto *inputs = app.add_option("--inputs", options.inputs, "inputs by name, .npz");
-  auto *seed = app.add_option("--seed", options.seed, "seed of random inputs (default 0)")->excludes(inputs);
+  auto *seed = app.add_option("--seed", options.seed, "seed of random inputs (default 0)")
+                   ->check(from(uint64_t(0), "a number from 0 on"))
+                   ->excludes(inputs);
   std::vector<std::string> dims;
   app.add_option("--dim", dims, "NAME=VALUE for random inputs; a dim not named takes its smallest value")
       ->allow_extra_args(false)

@@ -67,7 +67,7 @@ static std::optional<dlc_dtype> plainDtype(std::string_view descr) {
 std::map<std::string, npz::Array> readArrays(const std::string &path) {
   npz::Arrays arrays;
   if (std::string error = npz::read(path, arrays); !error.empty())
-    fail(DLC_ERROR_IO, concat("can't read ", inQuotes(path), ": ", error), "write it with numpy.savez");
+    fail(DLC_ERROR_IO, error, "give an .npz file, as numpy.savez writes it");
   std::map<std::string, npz::Array> result;
   for (auto &[name, array] : arrays) result[name] = std::move(array);
   return result;

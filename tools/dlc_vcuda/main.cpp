@@ -143,7 +143,7 @@ int run(const Options &options, Json &report) {
 int main(int argc, char **argv) {
   Options options;
   CLI::App app("Runs one kernel of a PTX file on the virtual GPU and shows what was found and counted.\n"
-               "Exit status: 0 done, 1 refused or failed, 2 findings.",
+               "Exit status: 0 done, 1 refused, or failed without a finding, 2 findings.",
                "dlc-vcuda");
   app.add_option("ptx", options.ptx, "kernel.ptx")->required();
   app.add_option("--kernel", options.kernel, "its name; not needed if there is only one");
@@ -160,11 +160,15 @@ int main(int argc, char **argv) {
   app.add_flag("--lines", options.lines, "counters of the busiest PTX lines as well");
   app.add_option("--device", options.device, "a device or an architecture (default h200)");
   app.add_option("--checks", options.checks, "off, fast (default) or full");
-  app.add_option("--schedule", options.schedule, "forward, reverse, random:SEED or ahead:WARP");
+  app.add_option("--schedule", options.schedule, "forward (default), reverse, random:SEED, ahead or ahead:WARP");
   app.add_option("--max-instructions", options.maxInstructions, "per warp; 0 (default) is no limit");
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) { return app.exit(error) == 0 ? 0 : 1; }
+  } catch (const CLI::ParseError &error) {
+    if (error.get_exit_code() == 0) return app.exit(error); // --help
+    std::fprintf(stderr, "dlc-vcuda: error: %s\n  help: `dlc-vcuda --help` lists the options\n", error.what());
+    return 1;
+  }
   Json report = {{"status", 1}};
   int status = 1;
   try {

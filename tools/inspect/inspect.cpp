@@ -290,9 +290,9 @@ static std::string textFor(const Json &all) {
   text +=
       concat("\nmemory in bytes\n  weights ", memory["weights"].get<uint64_t>(), "\n  arena ",
              memory["arena"].get<std::string>(), "\n  zeroed ", memory["zeroed"].get<std::string>(), "\n");
-  text += concat("\n", all["launches"].get<uint64_t>(), " launches\n");
+  text += concat("\n", counted(all["launches"].get<uint64_t>(), "launch", "launches"), "\n");
   for (const Json &op : all["ops"]) text += opLines(op);
-  text += concat("\n", all["kernels"].size(), " kernels\n");
+  text += concat("\n", counted(all["kernels"].size(), "kernel", "kernels"), "\n");
   for (const Json &kernel : all["kernels"]) text += kernelLine(kernel);
   return text;
 }

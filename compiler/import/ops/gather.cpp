@@ -80,8 +80,7 @@ void gatherElements(Node &n) {
   Value data = n.value(0);
   for (int64_t i = 0; i < rank; ++i) {
     if (i == axis || n.dims(0)[i] == n.dims(1)[i]) continue;
-    if (!n.e.symbols.isAtMost(n.dims(1)[i], n.dims(0)[i]))
-      n.e.symbols.unify(n.dims(0)[i], n.dims(1)[i], "dims of the data and the indices differ");
+    n.e.symbols.requireNonNegative(n.dims(0)[i] - n.dims(1)[i], "the indices are larger than the data");
     data = n.e.sliceAxis(data, i, Dim(0), n.dims(1)[i]);
   }
   Value index = n.e.transpose(resolved(n, 1, n.dims(0)[axis]), perm);

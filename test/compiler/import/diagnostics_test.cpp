@@ -271,6 +271,11 @@ TEST(ImportDiagnostics, Warnings) {
   EXPECT_TRUE(result.ok);
   EXPECT_EQ(result.codes, "W0101");
 
+  Model type = one("Relu");
+  type.graph().mutable_output(0)->mutable_type()->mutable_tensor_type()->set_elem_type(
+      onnx::TensorProto::INT64);
+  expectCode(import(type), "E0201");
+
   Model bound;
   bound.input("a", {"B", "3"}).input("b", {"C", "3"}).output("y", {"B", "3"});
   bound.node("Add", {"a", "b"}, {"y"});

@@ -131,3 +131,16 @@ TEST(ImportShapes, LargeTensorsStayInTheFile) {
   EXPECT_EQ(span->file.get(), buffer.get());
   EXPECT_EQ(span->length, 64u * 64 * 4);
 }
+
+TEST(ImportShapes, IndicesOfGatherElementsMayBeSmaller) {
+  Model m;
+  m.input("x", {"A", "6"}).output("y", {"3", "2"});
+  m.integers("indices", {0, 1, 2, 3, 4, 5});
+  m.integers("shape", {3, 2});
+  m.node("Reshape", {"indices", "shape"}, {"table"});
+  Model::integer(m.node("GatherElements", {"x", "table"}, {"y"}), "axis", 1);
+  Imported result = import(m);
+  ASSERT_TRUE(result.ok) << result.diagnostics;
+  EXPECT_EQ(result.codes, "W0102"); // 3 <= A
+  EXPECT_TRUE(has(result, "\"A\" min 3 max")) << result.text;
+}

@@ -38,13 +38,14 @@ refused("E0504", "--target", "gtx-none")
 refused("E0505", "--emit", "none")
 refused("E0505", "--remarks", "none")
 refused("E0503", "--precision", "fp12")
+assert "as-is, fp32, tf32, fp16, bf16" in run("dlc", MODEL, "--precision", "fp12").stderr
 refused("E0503", "--disable", "no-such-pass")
 for wrong in ("k0_matmul=0", "k0_matmul=1025", "k0_matmul=two", "2", "=2", "no_region=2"):
     refused("E0506", "--split", wrong)
 refused("E0506", "--split", "k0_matmul=2", "--split", "k0_matmul=3")
 refused("E0506", "--split", "k1_softmax=2")     # a row of 48 is one tile
 for wrong in ("k0_matmul=64x64", "k0_matmul=64x64x", "k0_matmul=64x64x32x2", "k0_matmul=0x64x32", "64x64x32", "no_region=64x64x32",
-              "k0_matmul=65x64x32", "k1_softmax=64x64x32"):
+              "k0_matmul=65x64x32", "*=1x2x3", "k1_softmax=64x64x32"):
     refused("E0506", "--tile", wrong)
 refused("E0506", "--tile", "k0_matmul=32x32x32", "--tile", "k0_matmul=64x64x32")
 refused("E0501", "--dim", "batch=9..1")
@@ -55,11 +56,20 @@ foreign = FOLDER / "foreign.ptx"
 foreign.write_text("not an artifact")
 refused("E0701", "-o", foreign)
 assert foreign.read_text() == "not an artifact"
+(FOLDER / "link.ptx").symlink_to(FOLDER / "elsewhere.ptx")
+refused("E0701", "-o", FOLDER / "link.ptx")
+assert (FOLDER / "link.ptx").is_symlink() and not (FOLDER / "elsewhere.ptx").exists()
 text = FOLDER / "text.mlir"
 text.write_text(run("dlc", MODEL, "--emit=graph").stdout)
 for flag, code in (("--dim=batch=1..4", "E0501"), ("--set=x=1", "E0502")):
     done = run("dlc", text, flag, "-o", FOLDER / "text.ptx")
     assert done.returncode == 1 and f"error[{code}]" in done.stderr and "not for text" in done.stderr, done
+(FOLDER / "cut.mlir").write_text(text.read_text()[:text.stat().st_size * 2 // 3])
+done = run("dlc", FOLDER / "cut.mlir", "--emit=tile")
+assert done.returncode == 1 and re.search(r"^[^\n]*error\[E0201\]: line \d+, column \d+: .+\n  help: .*--emit=graph", done.stderr), done
+(FOLDER / "text.txt").write_text(text.read_text())
+done = run("dlc", "check", FOLDER / "text.txt")
+assert done.returncode == 1 and "error[E0102]: the file is text" in done.stderr and "*.mlir" in done.stderr, done
 (FOLDER / "empty.mlir").write_text("")
 done = run("dlc", FOLDER / "empty.mlir", "--emit=tile")
 assert done.returncode == 1 and "error[E0201]: the text has no function main" in done.stderr, done
@@ -102,5 +112,9 @@ assert done.returncode == 0 and "all equal" in done.stdout, (done.stdout, done.s
 with open("/dev/full", "w") as full:
     done = subprocess.run([program("dlc"), "inspect", artifact], stdout=full, stderr=subprocess.PIPE, text=True)
 assert done.returncode == 1 and "cannot write" in done.stderr, done
-refused("E0601", "-o", artifact, "--save-values", FOLDER / "v", "--inputs", MODEL)
+# Values that cannot be saved leave no artifact.
+fresh = FOLDER / "fresh.ptx"
+refused("E0601", "-o", fresh, "--save-values", FOLDER / "v", "--inputs", MODEL)
+refused("E0603", "-o", fresh, "--save-values", foreign, "--inputs", FOLDER / "in.npz")
+assert not fresh.exists() and not list(FOLDER.glob("fresh*")), list(FOLDER.iterdir())
 print("ok")
