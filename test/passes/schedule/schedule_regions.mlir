@@ -24,7 +24,7 @@
 // JSON:      {"kind":"scheduled","pass":"schedule-regions","subject":"k0_matmul","object":"matmul","reason":"matmul kind=f16 tile={{.*}}","terms":[{"name":"batch","value":1,"unit":""},
 // V100:      scheduled: k0_matmul by {{matmul|general}}
 
-// LLVM-LABEL: llvm.func @k0_matmul{{.*}} attributes {nvvm.kernel, nvvm.reqntid = array<i32: {{[0-9]+}}>}
+// LLVM-LABEL: llvm.func @k0_matmul{{.*}} attributes {nvvm.kernel, nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: {{[0-9]+}}>}
 // LLVM:       llvm.func @k2_sum{{.*}} attributes {nvvm.kernel
 !x = tensor<?x64xf16, #graph.dims<B, 64>>
 !w = tensor<64x64xf16>

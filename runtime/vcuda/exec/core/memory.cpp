@@ -92,7 +92,7 @@ template <unsigned Bytes> bool touchedByOthers(Warp &w, Mask m, const u64 *at, u
   for (; m; m &= m - 1) {
     u64 off = at[__builtin_ctz(m)] - base;
     for (unsigned k = 0; k < (Bytes + 3) / 4; ++k) {
-      u64 record = __atomic_load_n(&c.globalWriters[(off >> 2) + k], __ATOMIC_RELAXED);
+      u64 record = __atomic_load_n(&c.globalWriters[(off >> 2) + k], __ATOMIC_ACQUIRE);
       hit |= (record >> 40 == launch) & ((record ^ c.writerTag) >> 8 != 0);
     }
   }
@@ -261,7 +261,7 @@ void markWritten(Warp &w, Mask m, const u64 *at, unsigned bytes, u64 flags) {
       u64 *record = &c.globalWriters[(off >> 2) + k];
       u64 old = __atomic_load_n(record, __ATOMIC_RELAXED);
       u64 keep = (old ^ c.writerTag) >> 8 == 0 ? old & 0xf0 : 0;
-      __atomic_store_n(record, c.writerTag | mask << 4 | keep | flags, __ATOMIC_RELAXED);
+      __atomic_store_n(record, c.writerTag | mask << 4 | keep | flags, __ATOMIC_RELEASE);
     }
   }
 }
@@ -291,12 +291,13 @@ template <unsigned E, unsigned Bytes> void storeGlobalSized(Warp &w, const Inst 
       storedData(w, i, m, E, data);
       good = checkGlobal(w, i, m, at, Bytes, Access::Write, data);
     }
-    markWritten(w, good, at, Bytes, (i.mods & ModVolatile) ? 1 : 0);
   } else if (!ok) {
     good = checkGlobal(w, i, m, at, Bytes, Access::Write, nullptr);
   }
   if (c.counting) countAccess(w, i, good, at, Bytes, Space::Global, Access::Write);
   scatter<E>(w, i, good, at, c.globalBase, c.globalBytes, contiguous && good == m);
+  // Behind the bytes: a CTA on another host thread that meets the record compares its value with them.
+  if (c.checks) markWritten(w, good, at, Bytes, (i.mods & ModVolatile) ? 1 : 0);
 }
 
 template <unsigned E> void storeGlobal(Warp &w, const Inst &i, Mask m, const u64 *at) {
