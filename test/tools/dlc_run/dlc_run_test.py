@@ -92,7 +92,7 @@ class DlcRun(unittest.TestCase):
         np.savez(self.folder / "in.npz", x=self.x, z=self.x)
         self.assertIn("the model has no input 'z'", message("--inputs", self.folder / "in.npz"))
         (self.folder / "in.npz").write_bytes(b"PK\3\4 no archive")
-        self.assertIn("can't read", message("--inputs", self.folder / "in.npz"))
+        self.assertIn("no zip archive", message("--inputs", self.folder / "in.npz"))
         dlc_run(EXAMPLE, "--device=mars", expect=1)
         dlc_run(self.folder / "none.ptx", expect=1)
         self.assertIn("this file has no launch plan", dlc_run(__file__, "--device=vcuda", expect=1)[1])
