@@ -8,6 +8,7 @@
 #include "ir/support/diagnostic.h"
 #include "passes/options.h"
 
+#include <functional>
 #include <set>
 
 namespace dlc {

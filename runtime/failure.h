@@ -21,7 +21,10 @@ struct Failure {
 
 inline std::string textOf(std::string_view text) { return std::string(text); }
 template <class T>
-requires std::is_integral_v<T> std::string textOf(T number) { return std::to_string(number); }
+  requires std::is_integral_v<T>
+std::string textOf(T number) {
+  return std::to_string(number);
+}
 
 /// The parts joined: concat("input '", name, "' has rank ", 3).
 template <class... Parts> std::string concat(const Parts &...parts) {

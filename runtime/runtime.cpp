@@ -312,9 +312,8 @@ dlc_status dlc_context_enqueue(dlc_context *context, void *stream, const dlc_ten
 dlc_status dlc_context_run(dlc_context *context, const dlc_tensor *inputs, size_t input_count,
                            const dlc_tensor *outputs, size_t output_count) {
   if (!context || (input_count && !inputs) || (output_count && !outputs)) return invalid("a pointer is NULL");
-  return guarded(context->module->self.host, [&] {
-    context->self.run({inputs, input_count}, {outputs, output_count});
-  });
+  return guarded(context->module->self.host,
+                 [&] { context->self.run({inputs, input_count}, {outputs, output_count}); });
 }
 
 dlc_status dlc_context_status(const dlc_context *context) {

@@ -128,7 +128,7 @@ void Importer::importNode(Scope &scope, int index) {
   auto unknown = [&] { results.assign(proto.output_size(), Tensor::unknown()); };
   if (++importedNodes > maxImportedNodes)
     throw Refusal{Code::E0105, "more than " + std::to_string(maxImportedNodes) + " nodes after inlining",
-                  "export loops as loops rather than unrolled, or compile the model in parts"};
+                  "compile the model in parts"};
   bool inputsKnown = true;
   try {
     for (const std::string &input : proto.input())

@@ -32,9 +32,8 @@ class MatmulKernel {
 public:
   MatmulKernel(const CanonicalRegion &region, Product p, const Tiling &tiling, ModuleOp module,
                const std::string &name, int64_t bits, std::optional<SplitMemory> memory = {})
-      : p(p), tiling(tiling), division(divide(p, tiling, region.facts)),
-        memory(memory), grid{tiling.warpsM, tiling.warpsN, tiling.m / tiling.warpsM,
-                             tiling.n / tiling.warpsN},
+      : p(p), tiling(tiling), division(divide(p, tiling, region.facts)), memory(memory),
+        grid{tiling.warpsM, tiling.warpsN, tiling.m / tiling.warpsM, tiling.n / tiling.warpsN},
         kernel(region, module, name, tiling.warps(), bits,
                memory ? SmallVector<unsigned>{memory->sums, memory->counters} : SmallVector<unsigned>{}),
         emitter(kernel.emitter), b(kernel.b), region(region) {}

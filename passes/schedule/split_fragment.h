@@ -16,7 +16,7 @@ struct SplitFragment {
   mlir::Value low;  ///< what that leaves; zero for infinities
 };
 
-/// `x`: a tile of f32. The sum of `high` and `low` is `x` within tf32's precision of `low`.
+/// `x`: a tile of f32. `high` + `low` is `x` exactly where it is finite; the product cuts `low` to tf32.
 SplitFragment splitFragment(mlir::OpBuilder &b, mlir::Location location, mlir::Value x);
 
 /// `x` with infinities replaced by zero: for the products with a rest, which may be zero (inf * 0 is NaN).

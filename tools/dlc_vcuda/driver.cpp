@@ -95,8 +95,9 @@ std::string Driver::launch(const LaunchShape &shape, const std::vector<std::vect
     status = call("cuLaunchKernel", function, shape.grid.x, shape.grid.y, shape.grid.z, shape.block.x,
                   shape.block.y, shape.block.z, shape.sharedBytes, stream, pointers.data(), extra);
   }
-  if (status) throw Refusal("the launch was refused: " + errorName(status),
-                            "a CTA has at most 1024 threads and the device's shared memory");
+  if (status)
+    throw Refusal("the launch was refused: " + errorName(status),
+                  "a CTA has at most 1024 threads and the device's shared memory");
   status = call("cuCtxSynchronize");
   return status ? errorName(status) : "";
 }

@@ -160,13 +160,15 @@ int main(int argc, char **argv) {
   app.add_flag("--lines", options.lines, "counters of the busiest PTX lines as well");
   app.add_option("--device", options.device, "a device or an architecture (default h200)");
   app.add_option("--checks", options.checks, "off, fast (default) or full");
-  app.add_option("--schedule", options.schedule, "forward (default), reverse, random:SEED, ahead or ahead:WARP");
+  app.add_option("--schedule", options.schedule,
+                 "forward (default), reverse, random:SEED, ahead or ahead:WARP");
   app.add_option("--max-instructions", options.maxInstructions, "per warp; 0 (default) is no limit");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     if (error.get_exit_code() == 0) return app.exit(error); // --help
-    std::fprintf(stderr, "dlc-vcuda: error: %s\n  help: `dlc-vcuda --help` lists the options\n", error.what());
+    std::fprintf(stderr, "dlc-vcuda: error: %s\n  help: `dlc-vcuda --help` lists the options\n",
+                 error.what());
     return 1;
   }
   Json report = {{"status", 1}};

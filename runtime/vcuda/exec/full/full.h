@@ -14,8 +14,8 @@
 //   - an mbarrier: arrivals before whoever saw their phase end
 //   - cp.async: its writes come when they are waited for; its reads any time from issue on
 //
-// A strong read of a first value, which a strong write brought, is no race; but unless some warp of the CTA knows
-// of the write, or would by a fence, it may come too early, and is reported.
+// A strong read of a first value, which a strong write brought, is no race; but unless some warp of the CTA
+// knows of the write, or would by a fence, it may come too early, and is reported.
 //
 // Shuffles, votes, ldmatrix and mma wait for lanes, but order no memory. (What a lane acquired counts as
 // known to those that it hands a value to by a shuffle or vote: cooperative groups rely on it.) A matrix load
