@@ -109,7 +109,7 @@ namespace dlc::vcuda::exec {
 Handler DLC_PASTE(selectHandler_, DLC_CORE)(const Inst &i) {
   using namespace DLC_CORE;
   for (auto group : {integerHandler, floatHandler, halfHandler, compareHandler, convertHandler, memoryHandler,
-                     warpHandler, controlHandler, mmaHandler}) {
+                     atomicHandler, warpHandler, controlHandler, mmaHandler}) {
     if (Handler handler = group(i)) return handler;
   }
   return nullptr;

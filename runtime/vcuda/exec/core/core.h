@@ -199,6 +199,7 @@ Handler halfHandler(const Inst &i);
 Handler compareHandler(const Inst &i);
 Handler convertHandler(const Inst &i);
 Handler memoryHandler(const Inst &i);
+Handler atomicHandler(const Inst &i);
 Handler warpHandler(const Inst &i);
 Handler controlHandler(const Inst &i);
 Handler mmaHandler(const Inst &i);

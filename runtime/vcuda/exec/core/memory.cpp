@@ -1,9 +1,8 @@
-// Loads, stores and atomics in all spaces (PTX ISA 9.7.9, 9.7.13).
+// Loads and stores in all spaces, and addresses of spaces (PTX ISA 9.7.9).
 //
 // Each access: addresses of the lanes, a vectorised look at whether anything could be wrong, and only then,
 // if so, the slow check in checks.cpp, which writes findings and returns the lanes that may go on.
-#include "runtime/vcuda/exec/core/half.h"
-#include "runtime/vcuda/exec/guest.h"
+#include "runtime/vcuda/exec/core/memory.h"
 
 namespace dlc::vcuda::exec::DLC_CORE {
 namespace {
@@ -22,42 +21,12 @@ template <> struct Bits<8> {
   using type = u64;
 };
 
-struct alignas(16) Sixteen {
-  u64 lo, hi;
-};
-
-struct Addresses {
-  alignas(64) u64 at[32];
-};
-
-void computeAddresses(Warp &w, const Inst &i, Addresses &out) {
-  u64 offset = u64(i.imm);
-  if (i.width2 == 8) {
-    const u64 *a = slot<u64>(w, i.a);
-    DLC_LANES out.at[l] = a[l] + offset;
-  } else {
-    const u32 *a = slot<u32>(w, i.a);
-    DLC_LANES out.at[l] = u32(a[l] + u32(offset));
-  }
-}
-
 /// All lanes active and each `bytes` behind the one before.
 DLC_INLINE bool isContiguous(Mask m, const u64 *at, u64 bytes) {
   if (m != AllLanes) return false;
   u64 first = at[0], different = 0;
   DLC_LANES different |= at[l] ^ (first + bytes * l);
   return different == 0;
-}
-
-/// True when every active lane's bytes lie in [base, base + size) and are aligned.
-DLC_INLINE bool areInside(Mask m, const u64 *at, u64 base, u64 size, u64 bytes) {
-  if (size < bytes) return false;
-  u64 last = size - bytes, bad = 0;
-  DLC_LANES {
-    u64 wrong = (at[l] - base > last) | ((at[l] & (bytes - 1)) != 0);
-    bad |= (m >> l & 1) ? wrong : 0;
-  }
-  return bad == 0;
 }
 
 template <unsigned Bytes> DLC_INLINE u64 loadSmall(const u8 *p) {
@@ -249,23 +218,6 @@ template <unsigned E> void loadGlobal(Warp &w, const Inst &i, Mask m, const u64 
   }
 }
 
-/// Sets state and the record of writers for what was written. Record: launch 24 bits, CTA 32, byte mask 4,
-/// flags 4 (1 = atomic).
-void markWritten(Warp &w, Mask m, const u64 *at, unsigned bytes, u64 flags) {
-  Cta &c = *w.cta;
-  for (; m; m &= m - 1) {
-    u64 off = at[__builtin_ctz(m)] - c.globalBase;
-    guest::fill(c.globalState + off, ByteReady, bytes);
-    u64 mask = bytes >= 4 ? 15 : ((u64(1) << bytes) - 1) << (off & 3);
-    for (unsigned k = 0; k < (bytes + 3) / 4; ++k) {
-      u64 *record = &c.globalWriters[(off >> 2) + k];
-      u64 old = __atomic_load_n(record, __ATOMIC_RELAXED);
-      u64 keep = (old ^ c.writerTag) >> 8 == 0 ? old & 0xf0 : 0;
-      __atomic_store_n(record, c.writerTag | mask << 4 | keep | flags, __ATOMIC_RELEASE);
-    }
-  }
-}
-
 template <unsigned E, unsigned Bytes> void storeGlobalSized(Warp &w, const Inst &i, Mask m, const u64 *at) {
   Cta &c = *w.cta;
   w.counters.globalBytesWritten += u64(__builtin_popcount(m)) * Bytes;
@@ -319,16 +271,6 @@ template <unsigned E> void storeGlobal(Warp &w, const Inst &i, Mask m, const u64
 // Shared, local, parameter memory
 //===----------------------------------------------------------------------===//
 
-Mask sharedLanes(Warp &w, const Inst &i, Mask m, const u64 *at, unsigned bytes, Access access) {
-  Cta &c = *w.cta;
-  if (!c.checks && !c.counting && areInside(m, at, 0, c.sharedBytes, bytes)) return m;
-  alignas(64) u32 offsets[32];
-  DLC_LANES offsets[l] = at[l] > 0xffffffffu ? 0xffffffffu : u32(at[l]);
-  Mask good = checkShared(w, i, m, offsets, bytes, access);
-  if (c.counting) countAccess(w, i, good, at, bytes, Space::Shared, access);
-  return good;
-}
-
 template <unsigned E> void loadShared(Warp &w, const Inst &i, Mask m, const u64 *at) {
   Mask good = sharedLanes(w, i, m, at, E * i.count, Access::Read);
   if (good != m) zeroLanes(w, i, m & ~good);
@@ -377,8 +319,6 @@ template <unsigned E> void loadParam(Warp &w, const Inst &i, Mask m, const u64 *
 //===----------------------------------------------------------------------===//
 // Any space
 //===----------------------------------------------------------------------===//
-
-constexpr u64 windowMask = 0xff00'0000'0000'0000;
 
 template <unsigned E, bool Store>
 void accessSpace(Warp &w, const Inst &i, Space space, Mask m, Addresses &a) {
@@ -434,165 +374,6 @@ template <unsigned E, bool Store> void access(Warp &w, const Inst &i) {
   turn(Space::Local, local);
   turn(Space::Param, param);
   turn(Space::Global, m & ~(shared | local | param));
-}
-
-//===----------------------------------------------------------------------===//
-// Atomics
-//===----------------------------------------------------------------------===//
-
-template <class T> DLC_INLINE T applyInteger(AtomOp op, T old, T b, T c) {
-  switch (op) {
-  case AtomOp::Exch:
-    return b;
-  case AtomOp::Cas:
-    return old == b ? c : old;
-  case AtomOp::Inc:
-    return old >= b ? T(0) : T(old + 1);
-  case AtomOp::Dec:
-    return old == 0 || old > b ? b : T(old - 1);
-  case AtomOp::Min:
-    return old < b ? old : b;
-  case AtomOp::Max:
-    return old > b ? old : b;
-  case AtomOp::And:
-    return T(old & b);
-  case AtomOp::Or:
-    return T(old | b);
-  case AtomOp::Xor:
-    return T(old ^ b);
-  default:
-    return T(u64(old) + u64(b));
-  }
-}
-template <class H> DLC_INLINE u16 applyHalf(AtomOp op, u16 a, u16 b) {
-  f32 x = toFloat(H{a}), y = toFloat(H{b});
-  if (op == AtomOp::Add) return narrow<H>(x + y).bits;
-  if (x != x || y != y) return x == x ? a : y == y ? b : u16(0x7fff);
-  bool less = x < y || (x == y && (a >> 15) > (b >> 15));
-  return less == (op == AtomOp::Min) ? a : b;
-}
-template <class H> DLC_INLINE u32 applyPair(AtomOp op, u32 a, u32 b) {
-  return u32(applyHalf<H>(op, u16(a >> 16), u16(b >> 16))) << 16 | applyHalf<H>(op, u16(a), u16(b));
-}
-
-/// The new value of an atomic operation on `old`, as raw bits.
-DLC_INLINE u64 apply(Type type, AtomOp op, u64 old, u64 b, u64 c) {
-  switch (type) {
-  case Type::S32:
-    return u32(applyInteger(op, s32(old), s32(b), s32(c)));
-  case Type::S64:
-    return u64(applyInteger(op, s64(old), s64(b), s64(c)));
-  case Type::U64:
-  case Type::B64:
-    return applyInteger(op, old, b, c);
-  case Type::F32:
-    return bitCast<u32>(bitCast<f32>(u32(old)) + bitCast<f32>(u32(b)));
-  case Type::F64:
-    return bitCast<u64>(bitCast<f64>(old) + bitCast<f64>(b));
-  case Type::F16:
-    return applyHalf<f16>(op, u16(old), u16(b));
-  case Type::BF16:
-    return applyHalf<bf16>(op, u16(old), u16(b));
-  case Type::F16x2:
-    return applyPair<f16>(op, u32(old), u32(b));
-  case Type::BF16x2:
-    return applyPair<bf16>(op, u32(old), u32(b));
-  case Type::B16:
-    return applyInteger(op, u16(old), u16(b), u16(c));
-  default:
-    return applyInteger(op, u32(old), u32(b), u32(c));
-  }
-}
-
-template <class T> DLC_INLINE u64 atomicOn(u8 *p, const Inst &i, u64 b, u64 c) {
-  T *target = reinterpret_cast<T *>(p);
-  AtomOp op = AtomOp(i.mods >> ModKindShift & 15);
-  T old = __atomic_load_n(target, __ATOMIC_SEQ_CST);
-  for (;;) {
-    T value = T(apply(i.type, op, old, b, c));
-    if (__atomic_compare_exchange_n(target, &old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-      return old;
-  }
-}
-
-template <class T> void atomLanes(Warp &w, const Inst &i, Space space, Mask m, const u64 *at) {
-  Cta &c = *w.cta;
-  Mask good = m;
-  bool isShared = space == Space::Shared, returns = i.mods & ModReturns;
-  // A vector's registers are in the pool: destinations, then sources.
-  unsigned elements = i.count == 0 ? 1 : returns ? i.count / 2 : i.count;
-  unsigned bytes = unsigned(sizeof(T)) * elements;
-  if (isShared) {
-    good = sharedLanes(w, i, m, at, bytes, Access::Atomic);
-  } else {
-    bool ok = areInside(m, at, c.globalBase, c.globalSize, bytes);
-    if (c.checks || !ok) good = checkGlobal(w, i, m, at, bytes, Access::Atomic, nullptr);
-    if (c.checks) markWritten(w, good, at, bytes, 1);
-    c.hasSynchronised = true;
-    w.counters.globalBytesRead += u64(__builtin_popcount(good)) * bytes;
-    w.counters.globalBytesWritten += u64(__builtin_popcount(good)) * bytes;
-    if (c.counting) countAccess(w, i, good, at, bytes, Space::Global, Access::Atomic);
-  }
-  u8 *base = isShared ? c.shared : c.globalBytes - c.globalBase;
-  for (unsigned k = 0; k < elements; ++k) {
-    const u32 *pool = c.operands + i.aux + k;
-    u32 source = i.count ? pool[returns ? elements : 0] : i.b, target = i.count && returns ? pool[0] : i.dst;
-    const T *b = slot<T>(w, source), *cc = i.c == NoOperand ? b : slot<T>(w, i.c);
-    T *d = target == NoOperand ? nullptr : slot<T>(w, target);
-    for (Mask n = m; n; n &= n - 1) {
-      unsigned l = unsigned(__builtin_ctz(n));
-      u64 old = (good >> l & 1) ? atomicOn<T>(base + at[l] + k * sizeof(T), i, b[l], cc[l]) : 0;
-      if (c.full && k == 0 && (good >> l & 1))
-        orderAtomic(w, i, l, space, at[l],
-                    AtomOp(i.mods >> ModKindShift & 15) != AtomOp::Cas || T(old) == b[l]);
-      if (d) d[l] = T(old);
-    }
-  }
-}
-
-template <class T> void atom(Warp &w, const Inst &i) {
-  Mask m = lanesOf(w, i);
-  if (!m) return;
-  ++w.spins;
-  Addresses a;
-  computeAddresses(w, i, a);
-  if (i.space == Space::Shared || i.space == Space::Global) return atomLanes<T>(w, i, i.space, m, a.at);
-  Mask shared = 0;
-  for (unsigned l = 0; l < 32; ++l) shared |= Mask((a.at[l] & windowMask) == SharedWindow) << l;
-  shared &= m;
-  if (shared != m) atomLanes<T>(w, i, Space::Global, m & ~shared, a.at);
-  if (!shared) return;
-  for (u64 &address : a.at) address &= ~windowMask;
-  atomLanes<T>(w, i, Space::Shared, shared, a.at);
-}
-
-bool atomSupported(const Inst &i) {
-  AtomOp op = AtomOp(i.mods >> ModKindShift & 15);
-  bool logic = op == AtomOp::And || op == AtomOp::Or || op == AtomOp::Xor;
-  switch (i.type) {
-  case Type::B16:
-    return op == AtomOp::Cas;
-  case Type::B32:
-  case Type::B64:
-    return logic || op == AtomOp::Exch || op == AtomOp::Cas;
-  case Type::U32:
-    return op == AtomOp::Add || op == AtomOp::Inc || op == AtomOp::Dec || op == AtomOp::Min ||
-           op == AtomOp::Max || op == AtomOp::Exch || op == AtomOp::Cas;
-  case Type::S32:
-  case Type::U64:
-  case Type::S64:
-    return op == AtomOp::Add || op == AtomOp::Min || op == AtomOp::Max;
-  case Type::F32:
-  case Type::F64:
-    return op == AtomOp::Add;
-  case Type::F16:
-  case Type::BF16:
-  case Type::F16x2:
-  case Type::BF16x2:
-    return op == AtomOp::Add || op == AtomOp::Min || op == AtomOp::Max;
-  default:
-    return false;
-  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -659,10 +440,6 @@ Handler memoryHandler(const Inst &i) {
     return accessHandler<false>(i);
   case Kind::St:
     return accessHandler<true>(i);
-  case Kind::Atom:
-  case Kind::Red:
-    if (!atomSupported(i)) return nullptr;
-    return typeBytesOf(i.type) == 2 ? atom<u16> : typeBytesOf(i.type) == 4 ? atom<u32> : atom<u64>;
   case Kind::ToGeneric:
     return toGeneric;
   case Kind::FromGeneric:
