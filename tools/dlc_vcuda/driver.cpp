@@ -3,6 +3,8 @@
 #include "tools/dlc_vcuda/refusal.h"
 #include "tools/virtual_driver.h"
 
+#include <algorithm>
+#include <climits>
 #include <dlfcn.h>
 
 namespace dlc::vcuda_tool {
@@ -85,19 +87,19 @@ std::string Driver::launch(const LaunchShape &shape, const std::vector<std::vect
   for (const std::vector<char> &p : parameters) pointers.push_back(const_cast<char *>(p.data()));
   void *stream = nullptr;
   int status = 0;
+  std::string way = "the virtual GPU's line above names the limit and what to do";
+  if (shape.sharedBytes) // the function's own limit, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    status = call("cuFuncSetAttribute", function, 8, int(std::min(shape.sharedBytes, unsigned(INT_MAX))));
+  if (status) throw Refusal("the launch was refused: " + errorName(status), way);
   if (shape.cooperative) {
     status = call("cuLaunchCooperativeKernel", function, shape.grid.x, shape.grid.y, shape.grid.z,
                   shape.block.x, shape.block.y, shape.block.z, shape.sharedBytes, stream, pointers.data());
   } else {
     void **extra = nullptr;
-    if (shape.sharedBytes > 48 * 1024) // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-      require("cuFuncSetAttribute", function, 8, int(shape.sharedBytes));
     status = call("cuLaunchKernel", function, shape.grid.x, shape.grid.y, shape.grid.z, shape.block.x,
                   shape.block.y, shape.block.z, shape.sharedBytes, stream, pointers.data(), extra);
   }
-  if (status)
-    throw Refusal("the launch was refused: " + errorName(status),
-                  "a CTA has at most 1024 threads and the device's shared memory");
+  if (status) throw Refusal("the launch was refused: " + errorName(status), way);
   status = call("cuCtxSynchronize");
   return status ? errorName(status) : "";
 }

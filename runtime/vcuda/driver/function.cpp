@@ -1,5 +1,7 @@
 #include "runtime/vcuda/driver/function.h"
 
+#include "runtime/vcuda/driver/limits.h"
+
 #include <algorithm>
 
 using namespace dlc::vcuda;
@@ -67,8 +69,7 @@ CUresult setFunctionAttribute(FunctionAttributes &attributes, int attribute, int
                               const KernelInfo &info, const Device &device) {
   switch (attribute) {
   case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES:
-    if (value < 0 || int64_t(value) + info.staticSharedBytes > device.record.sharedPerBlockOptin)
-      return CUDA_ERROR_INVALID_VALUE;
+    if (CUresult wrong = tell(findExcess(value, info, device), info)) return wrong;
     attributes.maxDynamicShared = value;
     return CUDA_SUCCESS;
   case CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT:

@@ -3,6 +3,7 @@
 
 #include "runtime/vcuda/driver/function.h"
 #include "runtime/vcuda/driver/graph.h"
+#include "runtime/vcuda/driver/limits.h"
 
 #include <algorithm>
 #include <cstring>
@@ -10,8 +11,6 @@
 using namespace dlc::vcuda;
 
 namespace {
-
-constexpr unsigned maxBlockX = 1024, maxBlockZ = 64, maxGridX = 0x7fffffff, maxGridYZ = 65535;
 
 /// Copies parameters given one pointer each.
 CUresult copyParameters(const KernelInfo &info, void **values, std::vector<uint8_t> &target) {
@@ -72,29 +71,6 @@ CUresult readAttributes(const CUlaunchConfig &config, const Device &device, Kern
     default:
       return CUDA_ERROR_INVALID_VALUE;
     }
-  }
-  return CUDA_SUCCESS;
-}
-
-/// The limits that the driver checks before a launch.
-CUresult checkLimits(const KernelLaunch &launch, const Function &function, const Device &device) {
-  const Dim3 &g = launch.grid, &b = launch.block;
-  if (!g.x || !g.y || !g.z || g.x > maxGridX || g.y > maxGridYZ || g.z > maxGridYZ)
-    return CUDA_ERROR_INVALID_VALUE;
-  if (!b.x || !b.y || !b.z || b.x > maxBlockX || b.y > maxBlockX || b.z > maxBlockZ)
-    return CUDA_ERROR_INVALID_VALUE;
-  uint64_t threads = uint64_t(b.x) * b.y * b.z;
-  if (threads > maxThreads(*function.info)) return CUDA_ERROR_INVALID_VALUE;
-  const auto &required = function.info->requiredThreads;
-  if (required[0] &&
-      (b.x != required[0] || b.y != std::max(1u, required[1]) || b.z != std::max(1u, required[2])))
-    return CUDA_ERROR_INVALID_VALUE;
-  if (int64_t(launch.dynamicShared) > function.attributes.maxDynamicShared) return CUDA_ERROR_INVALID_VALUE;
-  if (launch.cooperative) {
-    uint64_t resident =
-        uint64_t(residentCtas(*function.info, device, unsigned(threads), launch.dynamicShared));
-    if (uint64_t(g.x) * g.y * g.z > resident * uint64_t(device.record.sms))
-      return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
   }
   return CUDA_SUCCESS;
 }
@@ -163,7 +139,7 @@ CUresult prepareLaunch(Context &context, const CUlaunchConfig &config, CUfunctio
   launch.block = {config.blockDimX, config.blockDimY, config.blockDimZ};
   launch.dynamicShared = config.sharedMemBytes;
   if (CUresult wrong = readAttributes(config, context.device, launch)) return wrong;
-  if (CUresult wrong = checkLimits(launch, *function, context.device)) return wrong;
+  if (CUresult wrong = tell(findExcess(launch, *function, context.device), *launch.info)) return wrong;
   launch.parameters.assign(function->info->parameterBytes, 0);
   if (parameters && extra) return CUDA_ERROR_INVALID_VALUE;
   if (function->info->parameters.empty()) return CUDA_SUCCESS;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 namespace dlc::vcuda {
 namespace {
@@ -64,14 +65,21 @@ Json linesJson(const Counters &c) {
   return lines;
 }
 
+/// Opens a new file, if there is a path; what an earlier attempt opened is closed. Empty, or what is wrong.
+std::string reopen(std::FILE *&stream, const std::string &path) {
+  if (stream) std::fclose(stream);
+  stream = path.empty() ? nullptr : std::fopen(path.c_str(), "we");
+  return stream || path.empty() ? "" : path + ": " + std::strerror(errno);
+}
+
 } // namespace
 
 std::string Outputs::open(const std::string &findingsFile, const std::string &countersFile) {
   std::lock_guard lock(mutex);
-  countersPath = countersFile;
-  if (findingsFile.empty()) return {};
-  findingsStream = std::fopen(findingsFile.c_str(), "we");
-  return findingsStream ? "" : findingsFile + ": " + std::strerror(errno);
+  std::string wrong = reopen(findingsStream, findingsFile);
+  if (!wrong.empty()) return "VCUDA_FINDINGS: " + wrong;
+  wrong = reopen(countersStream, countersFile);
+  return wrong.empty() ? "" : "VCUDA_COUNTERS: " + wrong;
 }
 
 void Outputs::record(const std::string &module, const std::string &kernel, uint64_t launch,
@@ -152,15 +160,14 @@ void Outputs::resetCounters() {
 }
 
 void Outputs::flush(bool lines) {
-  if (countersPath.empty()) return;
-  std::string all = countersJson(lines);
+  if (!countersStream) return;
+  std::string all = countersJson(lines) + "\n";
   std::lock_guard lock(mutex);
-  if (std::FILE *file = std::fopen(countersPath.c_str(), "we")) {
-    std::fprintf(file, "%s\n", all.c_str());
-    std::fclose(file);
-  } else {
-    std::fprintf(stderr, "vcuda: %s: %s\n", countersPath.c_str(), std::strerror(errno));
-  }
+  std::rewind(countersStream); // in place of what an earlier call wrote; a pipe has both
+  (void)!ftruncate(fileno(countersStream), 0);
+  if (std::fwrite(all.data(), 1, all.size(), countersStream) != all.size() ||
+      std::fflush(countersStream) != 0)
+    std::fprintf(stderr, "vcuda: VCUDA_COUNTERS: %s\n", std::strerror(errno));
 }
 
 std::string Outputs::summary() {

@@ -13,7 +13,7 @@ namespace dlc::vcuda {
 /// Collects what launches report. Thread-safe.
 class Outputs {
 public:
-  /// Opens the findings file; empty, or what is wrong.
+  /// Opens the files, where a path is not empty; empty, or which setting is wrong and why.
   std::string open(const std::string &findingsFile, const std::string &countersFile);
 
   /// `module` tells kernels of the same name apart.
@@ -41,8 +41,8 @@ private:
 
   std::mutex mutex;
   std::FILE *findingsStream = nullptr;
-  std::string countersPath;
-  std::vector<Finding> findings; ///< merged over launches, in the order of their first occurrence
+  std::FILE *countersStream = nullptr; ///< opened with the other: what cannot be written is known at once
+  std::vector<Finding> findings;       ///< merged over launches, in the order of their first occurrence
   std::vector<uint64_t> firstLaunch;
   std::map<FindingKey, size_t> findingIndex;
   uint64_t notShown = 0;

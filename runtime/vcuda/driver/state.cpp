@@ -73,7 +73,7 @@ CUresult Driver::initialise() {
   for (const DeviceRecord *record : fresh.devices)
     made.push_back(makeDevice(int(made.size()), *record, fresh.options.checks != Checks::Off));
   if (std::string wrong = outputs.open(fresh.findingsFile, fresh.countersFile); !wrong.empty())
-    return refuse("VCUDA_FINDINGS: " + wrong);
+    return refuse(wrong);
   settings = fresh;
   devices = std::move(made);
   std::atexit([] { driver().finish(); });

@@ -114,7 +114,8 @@ class CtypesTest(unittest.TestCase):
                                   ("VCUDA_SCHEDULE", "sideways", "random:SEED"), ("VCUDA_THREADS", "many", "number"),
                                   ("VCUDA_MMA", "slow", "fast or exact"), ("VCUDA_FLOATS", "ints", "values or payloads"),
                                   ("VCUDA_APPROXIMATIONS", "jitter", "nearest or jitter:SEED"),
-                                  ("VCUDA_FINDINGS", "/nonexistent/f", "No such file")):
+                                  ("VCUDA_FINDINGS", "/nonexistent/f", "No such file"),
+                                  ("VCUDA_COUNTERS", "/nonexistent/c", "No such file")):
             with self.subTest(name):
                 result = run(**{name: value})
                 self.assertEqual(result.returncode, 1)

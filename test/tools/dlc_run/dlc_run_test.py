@@ -179,6 +179,14 @@ class DlcRun(unittest.TestCase):
         self.assertIn("correct its environment variables (VCUDA_DEVICE", errors)
         self.assertNotIn("install the NVIDIA driver", errors)
 
+    @unittest.skipUnless(IS_VIRTUAL, "needs the virtual GPU")
+    def test_files_of_the_virtual_device_are_opened_before_the_run(self):
+        for name in ("VCUDA_FINDINGS", "VCUDA_COUNTERS"):
+            with unittest.mock.patch.dict(os.environ, {name: f"{self.folder}/none/x.json"}):
+                out, errors = self.virtual(expect=1)
+            self.assertEqual(out, "")
+            self.assertIn(f"vcuda: {name}: {self.folder}/none/x.json: No such file or directory\n", errors)
+
     def test_no_device_is_never_replaced(self):
         if "DLC_RUN_TEST_HAS_GPU" not in os.environ and not pathlib.Path("/dev/nvidiactl").exists():
             self.assertIn("--device=vcuda", dlc_run(EXAMPLE, expect=1)[1])
