@@ -5,6 +5,7 @@
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SHA256.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/xxhash.h"
 #include <nlohmann/json.hpp>
 
@@ -29,7 +30,9 @@ class AtomicFile {
 public:
   explicit AtomicFile(const std::string &path) : path(path) {}
   ~AtomicFile() {
-    if (!temporary.empty()) llvm::sys::fs::remove(temporary);
+    if (temporary.empty()) return;
+    llvm::sys::fs::remove(temporary);
+    llvm::sys::DontRemoveFileOnSignal(temporary);
   }
 
   bool open(std::string &error) {
@@ -41,6 +44,7 @@ public:
       return false;
     }
     temporary = std::string(name);
+    llvm::sys::RemoveFileOnSignal(temporary);
     stream = std::make_unique<llvm::raw_fd_ostream>(descriptor, /*shouldClose=*/true);
     return true;
   }
@@ -61,6 +65,7 @@ public:
       error = "cannot write '" + path + "': " + code.message();
       return false;
     }
+    llvm::sys::DontRemoveFileOnSignal(temporary);
     temporary.clear();
     return true;
   }
@@ -121,6 +126,20 @@ bool mayWrite(const std::string &path, llvm::StringRef mark, bool atEnd, std::st
   if (status.getSize() == 0 || isOurs(path, mark, atEnd)) return true;
   error = "'" + path + "' exists and was not written by dlc; it is left as it is";
   return false;
+}
+
+/// The graph text of an earlier artifact of this name: nothing points into it any more.
+bool removeGraphText(const std::string &artifact, std::string &error) {
+  std::string path = graphTextPath(artifact);
+  if (llvm::sys::fs::is_symlink_file(path) || !llvm::sys::fs::is_regular_file(path) ||
+      !isOurs(path, graphTextHeading(artifact) + "\n", false))
+    return true;
+  if (auto code = llvm::sys::fs::remove(path)) {
+    error =
+        "cannot remove '" + path + "', which '" + artifact + "' has no lines for any more: " + code.message();
+    return false;
+  }
+  return true;
 }
 
 std::string safetensorsType(DType type) {
@@ -282,7 +301,7 @@ bool writeArtifact(const std::string &path, const ArtifactText &text, const plan
   if (!file.close(error)) return false;
   if (!text.graph.empty() && !graphFile.commit(error)) return false;
   if (!plan.weights.empty() && !weightsFile.commit(error)) return false;
-  return file.commit(error);
+  return file.commit(error) && (!text.graph.empty() || removeGraphText(path, error));
 }
 
 } // namespace dlc

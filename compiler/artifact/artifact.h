@@ -34,8 +34,9 @@ std::string graphTextPath(const std::string &artifact);
 std::string graphTextHeading(const std::string &artifact);
 
 /// Writes `path`, `path`.safetensors when the plan has weights, and the graph text if there is one; all
-/// appear complete or not at all. Files that dlc did not write are not overwritten. On failure: false and a
-/// message. `hash` receives the artifact's digest.
+/// appear complete or not at all, also when a signal ends the process. Without a graph text, that of an
+/// earlier artifact of this path is removed. Files that dlc did not write are left alone. On failure: false
+/// and a message. `hash` receives the artifact's digest.
 bool writeArtifact(const std::string &path, const ArtifactText &text, const plan::Plan &plan,
                    const WeightsTable &weights, const ArtifactInfo &info, std::string &hash,
                    std::string &error);

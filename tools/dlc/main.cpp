@@ -4,7 +4,9 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ErrorHandling.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
 #include <iostream>
 #include <unistd.h>
 
@@ -13,6 +15,17 @@ static void fatalError(void *, const char *reason, bool) {
   std::cerr << "dlc: error[E0999]: internal error in code generation: " << reason
             << "\n  help: this is a bug of dlc: please report it with the model's graph" << std::endl;
   _exit(1);
+}
+
+/// Lets LLVM's handlers remove half-written files. What whoever started dlc ignores stays ignored, and a file
+/// past the limit of `ulimit -f` is an error of its write.
+static void handleSignals() {
+  std::vector<int> ignored = {SIGXFSZ};
+  for (int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM})
+    if (struct sigaction action; sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
+      ignored.push_back(signal);
+  llvm::sys::SetInterruptFunction(nullptr); // installs them
+  for (int signal : ignored) std::signal(signal, SIG_IGN);
 }
 
 /// The exit status, once all that was printed has arrived.
@@ -39,6 +52,7 @@ static int refuse(llvm::StringRef what) {
 
 int main(int argc, char **argv) {
   llvm::install_fatal_error_handler(fatalError);
+  handleSignals();
   CLI::App app{"dlc compiles ONNX models to PTX with a launch plan"};
   dlc::tool::Action action;
   dlc::tool::addCompile(app, action);

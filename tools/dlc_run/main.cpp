@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <new>
@@ -209,6 +210,7 @@ static int finish(int status) {
 }
 
 int main(int argc, char **argv) {
+  std::signal(SIGXFSZ, SIG_IGN); // a file past the limit of `ulimit -f` is an error of its write
   Options options;
   if (auto status = parseOptions(argc, argv, options)) return finish(*status);
   try {

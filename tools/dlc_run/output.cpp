@@ -2,7 +2,9 @@
 
 #include "runtime/failure.h"
 
+#include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -87,6 +89,40 @@ void checkOutputs(const Options &options) {
   }
 }
 
+namespace {
+std::atomic<const char *> unfinished{nullptr}; // what endBySignal removes
+static_assert(std::atomic<const char *>::is_always_lock_free);
+
+void endBySignal(int number) {
+  if (const char *path = unfinished.exchange(nullptr)) ::unlink(path);
+  std::signal(number, SIG_DFL);
+  ::raise(number); // comes when this returns
+}
+
+// A file that goes when a signal ends the process meanwhile. A signal that is ignored stays so.
+class Unfinished {
+public:
+  explicit Unfinished(const std::string &path) {
+    unfinished = path.c_str();
+    for (size_t i = 0; i < std::size(numbers); ++i) {
+      struct sigaction ours = {};
+      ours.sa_handler = endBySignal;
+      ::sigaction(numbers[i], nullptr, &before[i]);
+      if (before[i].sa_handler == SIG_DFL) ::sigaction(numbers[i], &ours, nullptr);
+    }
+  }
+  ~Unfinished() {
+    for (size_t i = 0; i < std::size(numbers); ++i) ::sigaction(numbers[i], &before[i], nullptr);
+    unfinished = nullptr;
+  }
+  Unfinished(const Unfinished &) = delete;
+
+private:
+  static constexpr int numbers[] = {SIGHUP, SIGINT, SIGTERM};
+  struct sigaction before[std::size(numbers)] = {};
+};
+} // namespace
+
 void writeWhole(const std::string &path, const std::function<std::string(const std::string &)> &write) {
   fs::path target = resolved(path);
   if (isSpecial(path)) {
@@ -94,6 +130,7 @@ void writeWhole(const std::string &path, const std::function<std::string(const s
     return;
   }
   std::string temporary = concat(target.string(), ".", int64_t(::getpid()), ".part");
+  Unfinished scope(temporary);
   std::string why = write(temporary);
   std::error_code error;
   if (why.empty()) {

@@ -112,6 +112,21 @@ assert done.returncode == 0 and "all equal" in done.stdout, (done.stdout, done.s
 with open("/dev/full", "w") as full:
     done = subprocess.run([program("dlc"), "inspect", artifact], stdout=full, stderr=subprocess.PIPE, text=True)
 assert done.returncode == 1 and "cannot write" in done.stderr, done
+# Without -g, the graph text of an earlier compile goes with the artifact that pointed into it; no other file does.
+lined = FOLDER / "lined.ptx"
+beside = FOLDER / "lined.ptx.mlir"
+for kept, contents in ((False, None), (True, "not a graph text"), (True, "// dlc graph text: the lines of other.ptx point in here\n")):
+    assert run("dlc", MODEL, "-g", "-o", lined).returncode == 0 and beside.read_text().startswith("// dlc graph text: ")
+    if contents:
+        beside.write_text(contents)
+    failed = run("dlc", MODEL, "-o", lined, "--save-values", foreign, "--inputs", FOLDER / "in.npz")
+    assert failed.returncode == 1 and ".loc" in lined.read_text() and beside.exists(), failed
+    done = run("dlc", MODEL, "-o", lined)
+    assert done.returncode == 0 and ".loc" not in lined.read_text() and beside.exists() == kept, (done, contents)
+    if kept:
+        assert beside.read_text() == contents
+        beside.unlink()
+
 # Values that cannot be saved leave no artifact.
 fresh = FOLDER / "fresh.ptx"
 refused("E0601", "-o", fresh, "--save-values", FOLDER / "v", "--inputs", MODEL)
