@@ -191,6 +191,8 @@ CuAddress Context::addressOf(int index) const {
 void Context::resolve() {
   inputAddresses.assign(bound.inputBytes.size(), 0);
   outputAddresses.assign(bound.outputBytes.size(), 0);
+  knownInputs.resize(bound.inputBytes.size());
+  knownOutputs.resize(bound.outputBytes.size());
   parameters.resize(bound.words.size());
   for (size_t i = 0; i < bound.words.size(); ++i) parameters[i] = &bound.words[i];
   callerPointers.clear();
@@ -274,6 +276,32 @@ void Context::expectShapes(std::span<const dlc_tensor> tensors, bool areOutputs)
                                   "; for these dims it is ", shapeText(dims[i])));
     if (bytes[i] > 0 && !tensors[i].data)
       fail(DLC_ERROR_INVALID_ARGUMENT, concat(kind, " ", inQuotes(values[i].name), " has no data"));
+  }
+}
+
+// A pointer of the host, taken for one of the device, would cost the CUDA context as soon as a kernel reads
+// it. The driver is asked once for a new address of an input or output: the same tensors again cost nothing.
+void Context::expectOnDevice(std::span<const dlc_tensor> tensors, bool areOutputs) {
+  if (device.readsHostMemory) return;
+  const Vec<uint64_t> &bytes = areOutputs ? bound.outputBytes : bound.inputBytes;
+  Vec<CuAddress> &known = areOutputs ? knownOutputs : knownInputs;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    CuAddress address = CuAddress(reinterpret_cast<uintptr_t>(tensors[i].data));
+    if (tensors[i].memory != DLC_DEVICE || bytes[i] == 0 || address == known[i]) continue;
+    unsigned kind = 0;
+    CuResult result = device.driver.pointerAttribute(&kind, cuPointerMemoryType, address);
+    if (result == 0) {
+      known[i] = address;
+      continue;
+    }
+    const Vec<Value> &values = areOutputs ? module.plan.outputs : module.plan.inputs;
+    std::string name = concat(areOutputs ? "output " : "input ", inQuotes(values[i].name));
+    if (result == cuInvalidValue)
+      fail(DLC_ERROR_INVALID_ARGUMENT,
+           concat(name, " is said to be in device memory; the driver knows none there"),
+           "pass an address that the driver gave (cuMemAlloc, managed or registered host memory), or say "
+           "DLC_HOST and use dlc_context_run");
+    check(result, concat("can't ask about the memory of ", name));
   }
 }
 
@@ -391,6 +419,7 @@ void Context::enqueue(CuStream stream, std::span<const dlc_tensor> inputs,
   };
   take(inputs, inputAddresses), take(outputs, outputAddresses);
   CurrentContext current(device.driver, device.context);
+  expectOnDevice(inputs, false), expectOnDevice(outputs, true);
   setTensors();
   issue(stream, -1);
 }
@@ -422,6 +451,7 @@ void Context::run(std::span<const dlc_tensor> inputs, std::span<const dlc_tensor
   prepare(values);
   expectShapes(inputs, false), expectShapes(outputs, true);
   CurrentContext current(device.driver, device.context);
+  expectOnDevice(inputs, false), expectOnDevice(outputs, true);
   auto place = [&](std::span<const dlc_tensor> tensors, const Vec<uint64_t> &bytes, Vec<DeviceBlock> &blocks,
                    Vec<CuAddress> &addresses, std::string_view what) {
     for (size_t i = 0; i < tensors.size(); ++i)

@@ -53,6 +53,7 @@ private:
   void expectHealthy() const;
   void expectTensors(std::span<const dlc_tensor> tensors, bool areOutputs) const;
   void expectShapes(std::span<const dlc_tensor> tensors, bool areOutputs) const;
+  void expectOnDevice(std::span<const dlc_tensor> tensors, bool areOutputs);
   void choose(std::span<const dlc_tensor> inputs, Vec<int64_t> &values);
   void growMemory();
   void resolve();
@@ -89,7 +90,8 @@ private:
   Vec<DeviceBlock> ownInputs, ownOutputs; ///< for host tensors
   HostPtr<Graph> graph;                   ///< with DLC_CONTEXT_GRAPH, from the first prepare on
   Vec<CuAddress> inputAddresses, outputAddresses;
-  Vec<void *> parameters; ///< by word
+  Vec<CuAddress> knownInputs, knownOutputs; ///< the last ones that the driver said to know
+  Vec<void *> parameters;                   ///< by word
   Vec<CallerPointer> callerPointers;
   Vec<Alignment> alignments;
   CuStream ownStream = nullptr;

@@ -57,7 +57,8 @@ DeviceState::DeviceState(const Module &module, const Driver &opened, CuContext c
     const std::pair<int, int32_t *> attributes[] = {{cuAttributeMajor, &info.major},
                                                     {cuAttributeMinor, &info.minor},
                                                     {cuAttributeSms, &info.sms},
-                                                    {cuAttributeSharedPerBlock, &info.shared_per_block}};
+                                                    {cuAttributeSharedPerBlock, &info.shared_per_block},
+                                                    {cuAttributePageable, &readsHostMemory}};
     for (auto [attribute, value] : attributes)
       expectSuccess(driver, driver.deviceGetAttribute(value, attribute, device), "can't query the device");
     limits = {info.sms, info.shared_per_block};

@@ -26,11 +26,14 @@ enum CuDeviceAttribute : int {
   cuAttributeSms = 16,
   cuAttributeMajor = 75,
   cuAttributeMinor = 76,
+  cuAttributePageable = 88,      // kernels may read any memory of the process
   cuAttributeSharedPerBlock = 97 // what a block can opt into
 };
 enum : int { cuFunctionDynamicShared = 8 };
 enum : unsigned { cuEventNoTiming = 2, cuStreamNonBlocking = 1 };
 enum : int { cuMemoryDevice = 2 };
+enum : int { cuPointerMemoryType = 2 };
+enum : CuResult { cuInvalidValue = 1 };
 enum CuJitOption : int { cuJitErrorLog = 5, cuJitErrorLogBytes = 6 };
 
 /// CUDA_KERNEL_NODE_PARAMS_v2.
@@ -84,6 +87,7 @@ struct CuFillNode {
   X(functionSet, "cuFuncSetAttribute", "cuFuncSetAttribute", (CuFunction, int, int))                         \
   X(allocate, "cuMemAlloc", "cuMemAlloc_v2", (CuAddress *, size_t))                                          \
   X(free, "cuMemFree", "cuMemFree_v2", (CuAddress))                                                          \
+  X(pointerAttribute, "cuPointerGetAttribute", "cuPointerGetAttribute", (void *, int, CuAddress))            \
   X(copyToDevice, "cuMemcpyHtoDAsync", "cuMemcpyHtoDAsync_v2", (CuAddress, const void *, size_t, CuStream))  \
   X(copyToHost, "cuMemcpyDtoHAsync", "cuMemcpyDtoHAsync_v2", (void *, CuAddress, size_t, CuStream))          \
   X(copy, "cuMemcpyDtoDAsync", "cuMemcpyDtoDAsync_v2", (CuAddress, CuAddress, size_t, CuStream))             \

@@ -52,6 +52,7 @@ public:
   const CuContext context;
   dlc_device_info info{};
   DeviceLimits limits;
+  int32_t readsHostMemory = 0;    ///< not 0: kernels may use any memory of the process
   Vec<CuFunction> functions;      ///< by kernel
   Vec<CuAddress> weightAddresses; ///< by tensor of the plan
   int users = 0;                  ///< under the module's mutex

@@ -91,6 +91,54 @@ TEST_F(ContextTest, EnqueueAllocatesAndEvaluatesNothing) {
   EXPECT_STREQ(dlc_last_error(), "input 'x' is f16; the model has f32");
 }
 
+// A host pointer that is taken for one of the device is refused; for known tensors the driver is asked once.
+TEST_F(ContextTest, MemoryThatTheDriverDoesNotKnowIsRefused) {
+  LoadedModule module(makeArtifact(examplePlan()));
+  alignas(256) float x[3][48] = {}, y[6];
+  int64_t shapeX[] = {6, 8}, shapeY[] = {6};
+  dlc_tensor input = {x[0], DLC_F32, DLC_DEVICE, 2, shapeX, nullptr},
+             output = {y, DLC_F32, DLC_DEVICE, 1, shapeY, nullptr};
+  auto enqueue = [&](dlc_context *context) {
+    return dlc_context_enqueue(context, nullptr, &input, 1, &output, 1);
+  };
+  dlc_dim dim = {"batch", 6};
+  {
+    MadeContext made(module.module);
+    ASSERT_EQ(dlc_context_prepare(made.context, &dim, 1), DLC_OK);
+    fake().unknownMemory = uintptr_t(x[1]), fake().unknownBytes = sizeof(x[1]);
+    fake().failFunction = "cuPointerGetAttribute"; // counted, not failing
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(enqueue(made.context), DLC_OK) << dlc_last_error();
+    EXPECT_EQ(fake().calls, 2);
+    input.data = x[2];
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(enqueue(made.context), DLC_OK) << dlc_last_error();
+    EXPECT_EQ(fake().calls, 3);
+    input.data = x[1];
+    int launches = fake().launches;
+    EXPECT_EQ(enqueue(made.context), DLC_ERROR_INVALID_ARGUMENT);
+    EXPECT_STREQ(dlc_last_error(), "input 'x' is said to be in device memory; the driver knows none there");
+    EXPECT_NE(std::strstr(dlc_last_help(), "dlc_context_run"), nullptr);
+    EXPECT_EQ(dlc_context_run(made.context, &input, 1, &output, 1), DLC_ERROR_INVALID_ARGUMENT);
+    input.data = x[0], fake().unknownMemory = uintptr_t(y), fake().unknownBytes = sizeof(y);
+    output.data = y + 1; // not the one that is known already
+    shapeX[0] = shapeY[0] = dim.value = 5;
+    ASSERT_EQ(dlc_context_prepare(made.context, &dim, 1), DLC_OK);
+    EXPECT_EQ(enqueue(made.context), DLC_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(std::strstr(dlc_last_error(), "output 'y' is said to be"), nullptr) << dlc_last_error();
+    EXPECT_EQ(fake().launches, launches);
+    fake().unknownBytes = 0; // and the context is as good as before
+    EXPECT_EQ(enqueue(made.context), DLC_OK) << dlc_last_error();
+    fake().calls = 0, fake().failAt = 1, fake().failResult = 999;
+    input.data = x[2];
+    EXPECT_EQ(enqueue(made.context), DLC_ERROR_DRIVER);
+    EXPECT_NE(std::strstr(dlc_last_error(), "can't ask about the memory of input 'x'"), nullptr);
+  }
+  fake() = FakeDriver{.unknownMemory = uintptr_t(x), .unknownBytes = sizeof(x), .readsHostMemory = 1};
+  LoadedModule again(makeArtifact(examplePlan()));
+  MadeContext made(again.module);
+  ASSERT_EQ(dlc_context_prepare(made.context, &dim, 1), DLC_OK);
+  EXPECT_EQ(enqueue(made.context), DLC_OK) << dlc_last_error(); // such a device may have any pointer
+}
+
 // A context has one arena: its work on another stream waits for what is under way on the first.
 TEST_F(ContextTest, StreamsAreOrdered) {
   LoadedModule module(makeArtifact(examplePlan()));

@@ -89,6 +89,7 @@ EXPORT int cuDeviceGetAttribute(int *value, int attribute, int) {
   *value = attribute == 75   ? state.major
            : attribute == 76 ? state.minor
            : attribute == 16 ? state.sms
+           : attribute == 88 ? state.readsHostMemory
                              : state.sharedPerBlock;
   return 0;
 }
@@ -154,6 +155,11 @@ EXPORT int cuMemFree_v2(uint64_t address) {
   ENTRY("cuMemFree");
   std::free(reinterpret_cast<void *>(uintptr_t(address)));
   return --state.liveBlocks, 0;
+}
+EXPORT int cuPointerGetAttribute(void *value, int attribute, uint64_t address) {
+  ENTRY("cuPointerGetAttribute");
+  if (attribute != 2 || address - state.unknownMemory < state.unknownBytes) return 1;
+  return *static_cast<unsigned *>(value) = 2, 0;
 }
 static void *memory(uint64_t address) { return reinterpret_cast<void *>(uintptr_t(address)); }
 EXPORT int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *) {

@@ -10,6 +10,8 @@ struct FakeDriver {
   const char *failFunction = nullptr;
   int failAt = 0, failResult = 0;
   int major = 8, minor = 0, sms = 108, sharedPerBlock = 166912, deviceCount = 1;
+  uint64_t unknownMemory = 0, unknownBytes = 0; // the only addresses that the driver does not know
+  int readsHostMemory = 0;
   // Counts.
   int calls = 0;       // of failFunction
   int liveBlocks = 0;  // device allocations

@@ -107,3 +107,41 @@ TEST(Faults, OfAGraph) {
     EXPECT_EQ(context.run(), DLC_ERROR_POISONED);
   }
 }
+
+// Memory as a driver knows it: what is the host's alone never reaches a kernel.
+TEST(Faults, OfAHostPointerAsDeviceMemory) {
+  void *library = ::dlopen(DLC_VIRTUAL_DRIVER, RTLD_NOW);
+  auto hostAlloc = reinterpret_cast<int (*)(void **, size_t, unsigned)>(::dlsym(library, "cuMemHostAlloc"));
+  auto managedAlloc =
+      reinterpret_cast<int (*)(uint64_t *, size_t, unsigned)>(::dlsym(library, "cuMemAllocManaged"));
+  auto push = reinterpret_cast<int (*)(void *)>(::dlsym(library, "cuCtxPushCurrent_v2"));
+  auto retain = reinterpret_cast<int (*)(void **, int)>(::dlsym(library, "cuDevicePrimaryCtxRetain"));
+  LoadedModule module(makeArtifact(examplePlan()));
+  dlc_context_options options;
+  dlc_context_options_init(&options);
+  options.driver = DLC_VIRTUAL_DRIVER;
+  dlc_context *context = nullptr;
+  ASSERT_EQ(dlc_context_create(module.module, &options, &context), DLC_OK) << dlc_last_error();
+  void *cuda = nullptr, *pinned = nullptr;
+  uint64_t managed = 0;
+  ASSERT_EQ(retain(&cuda, 0), 0);
+  ASSERT_EQ(push(cuda), 0);
+  ASSERT_EQ(hostAlloc(&pinned, 3 * 8 * 4, 2), 0); // CU_MEMHOSTALLOC_DEVICEMAP
+  ASSERT_EQ(managedAlloc(&managed, 3 * 4, 1), 0); // CU_MEM_ATTACH_GLOBAL
+  std::vector<float> x = exampleInput(3), y(3);
+  std::copy(x.begin(), x.end(), static_cast<float *>(pinned));
+  int64_t shapeX[] = {3, 8}, shapeY[] = {3};
+  dlc_tensor in = {x.data(), DLC_F32, DLC_DEVICE, 2, shapeX, nullptr};
+  dlc_tensor out = {reinterpret_cast<void *>(uintptr_t(managed)), DLC_F32, DLC_DEVICE, 1, shapeY, nullptr};
+  dlc_dim dim = {"batch", 3};
+  ASSERT_EQ(dlc_context_prepare(context, &dim, 1), DLC_OK) << dlc_last_error();
+  EXPECT_EQ(dlc_context_enqueue(context, nullptr, &in, 1, &out, 1), DLC_ERROR_INVALID_ARGUMENT);
+  EXPECT_TRUE(says("input 'x' is said to be in device memory")) << dlc_last_error();
+  EXPECT_EQ(dlc_context_run(context, &in, 1, &out, 1), DLC_ERROR_INVALID_ARGUMENT);
+  EXPECT_EQ(dlc_context_status(context), DLC_OK);
+  in.data = pinned;
+  EXPECT_EQ(dlc_context_run(context, &in, 1, &out, 1), DLC_OK) << dlc_last_error();
+  const float *result = reinterpret_cast<const float *>(uintptr_t(managed));
+  EXPECT_EQ(std::vector<float>(result, result + 3), exampleResult(x));
+  dlc_context_destroy(context);
+}

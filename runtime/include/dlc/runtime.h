@@ -89,8 +89,12 @@ DLC_API const char *dlc_dtype_name(dlc_dtype dtype);
 
 typedef int32_t dlc_memory_kind;
 enum {
-  DLC_HOST = 0,  /* ordinary memory of the process */
-  DLC_DEVICE = 1 /* memory of the context's device; `data` is the CUdeviceptr */
+  DLC_HOST = 0, /* ordinary memory of the process */
+  DLC_DEVICE =
+      1 /* memory of the context's device; `data` is the CUdeviceptr. Managed memory and registered host
+           memory will do; an address that the driver does not know is DLC_ERROR_INVALID_ARGUMENT
+           before anything is launched, unless the device reads all memory of the process. The driver
+           is asked once for each address that differs from the last one of that input or output. */
 };
 
 /* A tensor of the caller. Row-major: `strides` (in elements) is NULL or says just that. */
@@ -261,7 +265,8 @@ typedef struct dlc_device_info {
 DLC_API dlc_status dlc_context_device(const dlc_context *context, dlc_device_info *info);
 
 /* Evaluates the plan for these dims: a following dlc_context_enqueue allocates nothing, parses nothing and
- * evaluates nothing. Plans for the last 8 sets of dims are kept. After a failure the context is not prepared, and can be prepared for other dims. */
+ * evaluates nothing. Plans for the last 8 sets of dims are kept. After a failure the context is not prepared,
+ * and can be prepared for other dims. */
 DLC_API dlc_status dlc_context_prepare(dlc_context *context, const dlc_dim *dims, size_t dim_count);
 
 /* Launches on `stream` (a CUstream of the same CUDA context, not being captured; NULL: the default stream)
