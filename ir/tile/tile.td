@@ -195,13 +195,15 @@ def Tile_CopyOp : Tile_Op<"copy"> {
   let summary = "starts an asynchronous copy from global memory into one stage of a shared buffer (cp.async)";
   let description = [{
     Element (i0, i1) of the stage comes from `offset`, or is zero where an expression of `where` is negative. All threads take
-    part, in 16-, 8- or 4-byte pieces along i1 as contiguity and alignment allow; narrower ones go through registers.
+    part, in 16-, 8- or 4-byte pieces along i1 as contiguity and alignment allow, neighbouring threads along i1. Narrower ones go
+    through registers, and there `by rows` says which threads: each takes 16 bytes of a row, and its neighbours have rows of their
+    own. It is for memory in which a row is dear to find, such as a window's position, and its elements lie apart anyway.
   }];
   let arguments = (ins Tile_Pointer:$pointer, Graph_DimsAttr:$offset, Graph_DimsAttr:$where, StrArrayAttr:$names,
-                       Variadic<AnyInteger>:$bound, Tile_AnyShared:$buffer, AnyInteger:$stage);
+                       Variadic<AnyInteger>:$bound, Tile_AnyShared:$buffer, AnyInteger:$stage, UnitAttr:$by_rows);
   let results = (outs Tile_AnyPending:$result);
   let assemblyFormat = [{$pointer `at` $offset `where` $where custom<Bindings>($names, $bound, type($bound)) `to` $buffer `[` $stage `]`
-                         attr-dict `:` type($pointer) `,` type($buffer) `,` type($stage) `->` type($result)}];
+                         (`by` `rows` $by_rows^)? attr-dict `:` type($pointer) `,` type($buffer) `,` type($stage) `->` type($result)}];
 }
 
 def Tile_FillOp : Tile_Op<"fill"> {

@@ -23,10 +23,11 @@
 //
 // What is stored channels-last: results of convolutions, and of regions that compute such a tensor's elements
 // from elements at the same place or in a window around it, where the channels of a position fill 8-byte
-// words; and pointwise results that only convolutions read, such as a model's input that was cast. There a
-// few zero channels may be added to input and filter to fill the words: three channels of a picture become
-// four. What stays: results of the model, and what a matrix product reads (it flattens channels and positions
-// into one dim). Filters of convolutions have their channels last where the input has: k runs along both.
+// words; and pointwise and pooled results that only convolutions read, such as a model's input that was cast.
+// There a few zero channels may be added to input and filter to fill the words: three channels of a picture
+// become four. What stays: results of the model, and what a matrix product reads (it flattens channels and
+// positions into one dim). Filters of convolutions have their channels last where the input has: k runs along
+// both.
 //
 // Legal: a renaming of dims, undone by every reader; products with added zeros are zeros. Runs last, when it
 // is known which tensors are stored and with which elements; before constants are folded for the last time.
@@ -149,8 +150,8 @@ private:
     if (*missing == 0 && follows(value)) return true;
     // Added channels are multiplied, too: a third more at most.
     bool isCheap = *missing * 3 <= *dimsOf(value)[1].constantValue();
-    if (!movesWeights || region.getHero() != "none" || !isCheap || !onlyConvolutionsRead(result))
-      return false;
+    bool isElementwise = region.getHero() == "none" || region.getHero() == "window";
+    if (!movesWeights || !isElementwise || !isCheap || !onlyConvolutionsRead(result)) return false;
     added[result] = *missing;
     return true;
   }

@@ -209,7 +209,7 @@ private:
     for (auto [name, value] : llvm::zip(op.getNames().getAsValueRange<StringAttr>(), op.getBound()))
       from.bound[name.str()] = env[value];
     Value stage = stageAddress(*t, type, env[op.getBuffer()][0], env[op.getStage()][0]);
-    copyStage(*t, from, type, stage);
+    copyStage(*t, from, type, stage, op.getByRows());
     env[op] = {stage};
     return success();
   }

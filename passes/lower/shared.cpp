@@ -110,17 +110,34 @@ static Layout copyLayout(tile::SharedType type, int64_t width, int64_t warps) {
   return Layout::blocked({type.getRows(), type.getColumns()}, width, warps);
 }
 
-void copyStage(ThreadBuilder &t, Access access, tile::SharedType type, Value stage) {
+// For elements that are loaded one by one: those of a row that share 16 bytes of the stage in one thread, and
+// neighbouring rows in neighbouring lanes. What a row costs (a convolution's position, taken apart into
+// image, height and width) is computed once per thread, and memory that runs along the rows is read
+// coalesced.
+static Layout gatherLayout(tile::SharedType type, int64_t warps) {
+  int64_t rows = type.getRows(), columns = type.getColumns();
+  int64_t width = std::min(16 / bytesOf(type.getElementType()), columns), chunks = columns / width;
+  int64_t lanes = std::min<int64_t>(32, rows), warpRows = std::gcd(warps, rows / lanes);
+  Layout::Blocks blocks{{1, width},
+                        {lanes, std::gcd(32 / lanes, chunks)},
+                        {warpRows, std::gcd(warps / warpRows, chunks / std::gcd(32 / lanes, chunks))},
+                        {1, 0}};
+  blocks.numWarps = warps;
+  return *Layout::blocked({rows, columns}, blocks);
+}
+
+void copyStage(ThreadBuilder &t, Access access, tile::SharedType type, Value stage, bool byRows) {
   Type element = type.getElementType();
   int64_t size = bytesOf(element), width = std::min<int64_t>(16 / size, type.getColumns());
   for (; width > 1; width /= 2) {
     access.layout = copyLayout(type, width, t.warps);
     if (accessWidth(t, access, element) >= width) break;
   }
-  access.layout = copyLayout(type, width, t.warps);
+  bool isAsync = width * size >= 4; // what cp.async moves at least
+  access.layout = isAsync || !byRows ? copyLayout(type, width, t.warps) : gatherLayout(type, t.warps);
   SmallVector<Dim> part = t.threadPart(access.layout);
   StageAddresses addresses(t, type, stage, as32(t, part[0]), as32(t, part[1]));
-  if (width * size < 4) { // cp.async moves 4 bytes or more
+  if (!isAsync) {
     Registers values = loadTile(t, access, element, graph::scalarAttr(element, 0), /*constant=*/true);
     fillStage(t, access.layout, values, type, stage);
     return;

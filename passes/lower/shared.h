@@ -14,8 +14,8 @@ mlir::Value sharedBuffer(ThreadBuilder &t, mlir::func::FuncOp kernel, int64_t of
 /// The address of a stage.
 mlir::Value stageAddress(ThreadBuilder &t, tile::SharedType type, mlir::Value buffer, mlir::Value stage);
 
-/// Copies a stage from global memory; all threads of the CTA take part.
-void copyStage(ThreadBuilder &t, Access access, tile::SharedType type, mlir::Value stage);
+/// Copies a stage from global memory; all threads of the CTA take part (tile.copy).
+void copyStage(ThreadBuilder &t, Access access, tile::SharedType type, mlir::Value stage, bool byRows);
 /// Stores registers of `layout` into a stage, its dims exchanged if `transposed`.
 void fillStage(ThreadBuilder &t, const Layout &layout, llvm::ArrayRef<mlir::Value> values,
                tile::SharedType type, mlir::Value stage, bool transposed = false);

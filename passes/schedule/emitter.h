@@ -68,9 +68,9 @@ public:
                    mlir::TypedAttr other);
   /// Copies a tile [rows, columns] of a value into a stage of shared memory: asynchronously where it is
   /// memory under movement, else through registers. Gives the pending stage; elements outside of the space's
-  /// guards are zero.
+  /// guards are zero. `byRows` as tile.copy says.
   mlir::Value copy(mlir::Value value, const Coords &coords, const Space &space, mlir::Value buffer,
-                   mlir::Value stage);
+                   mlir::Value stage, bool byRows);
   /// The place in memory, in elements, of a value's element at coordinates over i0 and i1, when movement
   /// leads to one operand, or pointwise work does to a first one of full extent.
   std::optional<Dim> offsetOf(mlir::Value value, const Coords &coords) const;

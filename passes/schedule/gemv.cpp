@@ -268,10 +268,11 @@ private:
   Dim tile, part, tileN, batch;
 };
 
-/// How the large operand lies in memory.
+/// How the operands lie in memory.
 struct Order {
-  bool alongK;   // contiguous along k rather than along its rows
-  int64_t width; // neighbours that one access of up to 16 bytes can always take
+  bool alongK;   // the large one: contiguous along k rather than along its rows
+  int64_t width; // the large one: neighbours that one access of up to 16 bytes can always take
+  bool gathers;  // the small one: neighbours in k lie apart, each with an address of its own
 };
 
 Order orderOf(const CanonicalRegion &region, const Sides &sides, ModuleOp module) {
@@ -289,13 +290,15 @@ Order orderOf(const CanonicalRegion &region, const Sides &sides, ModuleOp module
   bool alongK = strides ? !strides->first.isConstant(1) : !at.empty() && !at.back().uses("i0");
   const Dim &run = alongK ? sides.p.k : sides.many();
   int64_t bytes = graph::elementTypeOf(sides.large()).getIntOrFloatBitWidth() / 8, width = 16 / bytes;
+  auto smallStrides = kernel.emitter.stridesOf(
+      sides.small(), sides.smallAt(Dim::symbol("batch"), Dim::symbol("i0"), Dim::symbol("i1"), guards));
   for (; width > 1; width /= 2) {
     if (facts.divisor(run) % width) continue;
     facts.declareIndex(alongK ? "i1" : "i0", run, width);
     auto offset = kernel.emitter.offsetOf(sides.large(), at);
     if (!offset || facts.divisor(facts.simplify(*offset)) % width == 0) break;
   }
-  return {alongK, width};
+  return {alongK, width, smallStrides && !smallStrides->second.isConstant()};
 }
 
 int64_t powerOfTwoBelow(int64_t value, int64_t most) {
@@ -322,7 +325,8 @@ GemvShape shapeFor(const CanonicalRegion &region, const Sides &sides, int64_t fe
     // 128 bytes of a row are a cache line.
     shape.lanesK = 32 / lanesFor(n, std::min<int64_t>(32, 128 / (bytes * shape.width)));
   }
-  // Registers hold either accumulators or what is under way.
+  // Registers hold either accumulators or what is under way, or addresses.
+  if (order.gathers) return shape;
   int64_t underWay = (few <= 2 ? 8 : few <= 4 ? 4 : 2) * std::min<int64_t>(4, widest / shape.width);
   while (shape.regsN * shape.unroll < underWay && 2 * shape.blockK() <= k) shape.unroll *= 2;
   return shape;

@@ -57,6 +57,7 @@ private:
     Value value;
     bool isLhs;
     bool alongRows; // the stage is [k, rows]: the rows' dim is contiguous in memory
+    bool byRows;    // neither is; a row of a convolution's operand is dearer to find than a place in k
     tile::SharedType type;
     Value buffer;
   };
@@ -125,19 +126,23 @@ private:
     return symbol;
   }
 
-  /// Whether an operand's memory runs along its rows rather than along k, following movement to the load.
-  bool runsAlongRows(bool isLhs) {
+  /// The dim of an operand along which its memory runs, following movement to the load.
+  enum class Run { Rows, K, Neither };
+  Run runOf(bool isLhs) {
     Dim row = Dim::symbol("i0"), k = Dim::symbol("i1");
     emitter.facts.declareIndex("i0", isLhs ? p.lhsRun : p.rhsRun);
     emitter.facts.declareIndex("i1", p.k);
     SmallVector<Dim> guards;
     auto strides = emitter.stridesOf(isLhs ? p.lhs : p.rhs, p.operandAt(isLhs, batchAt, row, k, guards));
-    return strides && strides->first.isConstant(1) && !strides->second.isConstant(1);
+    if (strides && strides->second.isConstant(1)) return Run::K;
+    return strides && strides->first.isConstant(1) ? Run::Rows : Run::Neither;
   }
 
   Side makeSide(bool isLhs) {
     Side side{isLhs ? p.lhs : p.rhs, isLhs};
-    side.alongRows = runsAlongRows(isLhs);
+    Run run = runOf(isLhs);
+    side.alongRows = run == Run::Rows;
+    side.byRows = run == Run::Neither;
     int64_t rows = isLhs ? tiling.m : tiling.n, size = p.kind->elementBits / 8;
     Type element = graph::elementTypeOf(side.value);
     int64_t stageRows = side.alongRows ? tiling.k : rows, columns = side.alongRows ? rows : tiling.k;
@@ -183,7 +188,7 @@ private:
       Dim simple = emitter.facts.simplify(guard);
       if (!emitter.facts.proveNonNegative(simple)) space.guards.push_back(simple);
     }
-    return emitter.copy(side.value, at, space, side.buffer, stage);
+    return emitter.copy(side.value, at, space, side.buffer, stage, side.byRows);
   }
 
   Value fragment(const Side &side, Value stage, int64_t step) {

@@ -146,7 +146,8 @@ std::optional<std::pair<Dim, Dim>> Emitter::stridesOf(Value value, const Coords 
   return std::pair{step("i0"), step("i1")};
 }
 
-Value Emitter::copy(Value value, const Coords &coords, const Space &space, Value buffer, Value stage) {
+Value Emitter::copy(Value value, const Coords &coords, const Space &space, Value buffer, Value stage,
+                    bool byRows) {
   auto type = cast<tile::SharedType>(buffer.getType());
   auto pending = tile::PendingType::get(b.getContext(), type);
   if (auto element = resolve(value, coords, space.guards)) {
@@ -155,7 +156,7 @@ Value Emitter::copy(Value value, const Coords &coords, const Space &space, Value
     Access a = access(flatten(element->coords, memory.strides), simple.guards, 2);
     if (llvm::none_of(a.bound, [](Value bound) { return tile::isTile(bound.getType()); }))
       return tile::CopyOp::create(b, location, pending, memory.pointer, a.offset, a.where, a.names, a.bound,
-                                  buffer, stage);
+                                  buffer, stage, byRows);
   }
   // Computed in registers, 16 bytes of a row per thread; what lies outside of the operand is zero.
   int64_t warps = space.layout.numWarps(), width = 16 / (type.getElementType().getIntOrFloatBitWidth() / 8);

@@ -1,6 +1,6 @@
 """Pieces of vision models, written the way exporters write them. Each returns (Net, ranges of dims, sizes to run at)."""
 import numpy as np
-from net import INT64, UINT8, Net
+from net import HALF, INT64, UINT8, Net
 
 
 def silu(n, x):
@@ -213,6 +213,27 @@ def spatial_attention():
     return n, IMAGES, IMAGE_SIZES
 
 
+def half_images():
+    """Kept in fp16: convolutions of what nobody has put channels-last, which they gather element by element: inputs of three
+    channels, of one and of volumes, and a pool that is a result."""
+    n = Net(opset=17)
+    x = n.input("x", ["batch", 3, "height", "width"], HALF)
+    gray = n.input("gray", ["batch", 1, "height", "width"], HALF)
+    volume = n.input("volume", ["batch", 20, "depth", "height", "width"], HALF)
+
+    def conv(x, inner, outer, size, **attributes):
+        pads = [s // 2 for s in size] * 2
+        return n.node("Relu", n.conv(x, inner, outer, size, pads=pads, dtype=np.float16, **attributes))
+
+    pooled = n.node("MaxPool", conv(x, 3, 40, (7, 7), strides=[2, 2]), kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    n.output(pooled, 4, HALF)
+    n.output(conv(pooled, 40, 48, (3, 3)), 4, HALF)
+    n.output(conv(pooled, 40, 48, (3, 3), groups=2), 4, HALF)
+    n.output(conv(gray, 1, 24, (5, 5), dilations=[2, 2]), 4, HALF)
+    n.output(conv(volume, 20, 32, (3, 3, 3)), 5, HALF)
+    return n, {**IMAGES, "depth": (2, 8)}, [{**size, "depth": d} for size, d in zip(IMAGE_SIZES, (4, 3))]
+
+
 def pieces():
     return {f.__name__: f for f in (convnext_block, squeeze_excite, swin_window, group_norm, keras_block, yolo_block, detection_head,
-                                    unet_skip, pixel_shuffle, patches, spatial_attention)}
+                                    unet_skip, pixel_shuffle, patches, spatial_attention, half_images)}

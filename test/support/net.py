@@ -80,10 +80,11 @@ class Net:
     def linear(self, x, inner, outer):
         return self.node("Add", self.node("MatMul", x, self.weights(inner, outer)), self.weights(outer, fan=4))
 
-    def conv(self, x, inner, outer, kernel, groups=1, **attributes):
-        """1-D or 2-D by the kernel's length, with a bias."""
-        w = self.weights(outer, inner // groups, *kernel, fan=inner // groups * int(np.prod(kernel)))
-        return self.node("Conv", x, w, self.weights(outer, fan=4), group=groups, kernel_shape=list(kernel), **attributes)
+    def conv(self, x, inner, outer, kernel, groups=1, dtype=np.float32, **attributes):
+        """1-D, 2-D or 3-D by the kernel's length, with a bias."""
+        w = self.weights(outer, inner // groups, *kernel, fan=inner // groups * int(np.prod(kernel)), dtype=dtype)
+        bias = self.weights(outer, fan=4, dtype=dtype)
+        return self.node("Conv", x, w, bias, group=groups, kernel_shape=list(kernel), **attributes)
 
     def model(self, name="piece"):
         graph = helper.make_graph(self.nodes, name, self.inputs, self.outputs, self.constants)

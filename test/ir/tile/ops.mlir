@@ -57,6 +57,8 @@ func.func @shared(%p: !llvm.ptr<1>, %n: i32, %c: tensor<16x8xf32, #tile>, %v: te
   %buffer = tile.alloc : !buffer
   // CHECK: %[[P:.*]] = tile.copy %arg0 at <"N * i0 + i1"> where <"N - i1 - 1"> bind [N = %arg1 : i32] to %[[B]][%{{.*}}] : <1>, <2, {{.*}}>, i32 -> <<2, 16, 16, f16, swizzle 32, pad 0>>
   %pending = tile.copy %p at <"i0 * N + i1"> where <"N - 1 - i1"> bind [N = %n : i32] to %buffer[%zero] : !llvm.ptr<1>, !buffer, i32 -> !tile.pending<!buffer>
+  // CHECK: tile.copy %arg0 at {{.*}} to %[[B]][%{{.*}}] by rows : <1>
+  %rows = tile.copy %p at <"i0 + i1 * N"> where <> bind [N = %n : i32] to %buffer[%zero] by rows : !llvm.ptr<1>, !buffer, i32 -> !tile.pending<!buffer>
   // CHECK: %[[F:.*]] = tile.fill %arg3 to %[[B]][%{{.*}}] : tensor<16x16xf16, {{.*}}>, <2, {{.*}}>, i32 -> <<2
   %filled = tile.fill %v to %buffer[%zero] : tensor<16x16xf16, #a>, !buffer, i32 -> !tile.pending<!buffer>
   // CHECK: tile.commit

@@ -93,3 +93,25 @@ func.func @picture(%x: tensor<2x3x6x6xf32>) -> tensor<2x8x6x6xf16> {
   %y = graph.conv %h, %w strides [1, 1] dilations [1, 1] low <1, 1> high <1, 1> groups 1 : tensor<2x3x6x6xf16>, tensor<8x3x3x3xf16> -> tensor<2x8x6x6xf16>
   return %y : tensor<2x8x6x6xf16>
 }
+
+// -----
+
+// A pool of rows, too, writes what convolutions read.
+// CHECK-LABEL: func.func @pooled_picture
+// CHECK:         graph.region "k0_maxpool" hero "window" (%{{.*}} = %arg0 : tensor<?x16x?x?xf16, #graph.dims<B, 16, H, W>>) -> (tensor<?x?x?x16xf16, {{.*}}>) {
+// CHECK:           graph.transpose %{{.*}} perm [0, 2, 3, 1]
+// CHECK:         graph.region "k1_conv" hero "conv" (%{{.*}} = %{{.*}} : tensor<?x?x?x16xf16, {{.*}}>, %{{.*}} = %{{.*}} : tensor<8x3x3x16xf16>)
+// WHY: changed: result 0 of k0_maxpool: assign-storage: stored with the channels last
+!x = tensor<?x16x?x?xf16, #graph.dims<B, 16, H, W>>
+!p = tensor<?x16x?x?xf16, #graph.dims<B, 16, "H floordiv 2", "W floordiv 2">>
+!y = tensor<?x8x?x?xf16, #graph.dims<B, 8, "H floordiv 2", "W floordiv 2">>
+func.func @pooled_picture(%x: !x) -> !y {
+  %w = graph.constant #graph.weight<"w"> -> tensor<8x16x3x3xf16>
+  %p = graph.window %x init 0xFC00 : f16 size [1, 1, 2, 2] strides [1, 1, 2, 2] dilations [1, 1, 1, 1] low <0, 0, 0, 0> high <0, 0, 0, 0> : !x -> !p combiner {
+  ^bb0(%l: f16, %r: f16):
+    %m = arith.maximumf %l, %r : f16
+    graph.yield %m : f16
+  }
+  %y = graph.conv %p, %w strides [1, 1] dilations [1, 1] low <1, 1> high <1, 1> groups 1 : !p, tensor<8x16x3x3xf16> -> !y
+  return %y : !y
+}

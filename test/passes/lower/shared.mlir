@@ -130,3 +130,22 @@ func.func @exchanged(%x: !llvm.ptr<1>, %y: !llvm.ptr<1>, %row: i32) attributes {
   tile.store %r, %y at <"i0 * 32 + i1"> where <> bind [] : tensor<8x32xf16, #rows>, !llvm.ptr<1>
   return
 }
+
+// -----
+
+// Half words that lie apart go through registers. By rows, each thread has a row of its own, to be taken apart once, and
+// stores 16 bytes of it at a time.
+!buffer = !tile.shared<1, 128, 32, f16, swizzle 64, pad 0>
+// CHECK-LABEL: func.func @gathered(
+// CHECK-COUNT-32: llvm.load %{{.*}} : !llvm.ptr<1> -> i16
+// CHECK-COUNT-4: llvm.store %{{.*}}, %{{.*}} {alignment = 16 : i64} : vector<8xf16>, !llvm.ptr<3>
+// CHECK-NOT:     llvm.store
+func.func @gathered(%x: !llvm.ptr<1>, %w: i32 {tile.range = array<i64: 1, 4096, 1>}) attributes {tile.warps = 4 : i64, tile.index = i32} {
+  %zero = arith.constant 0 : i32
+  %buffer = tile.alloc : !buffer
+  %pending = tile.copy %x at <"i1 * W * 9 + (i0 floordiv W) * 7 + i0 mod W"> where <> bind [W = %w : i32] to %buffer[%zero] by rows
+      : !llvm.ptr<1>, !buffer, i32 -> !tile.pending<!buffer>
+  tile.commit
+  %stage = tile.wait %pending groups 0 : !tile.pending<!buffer> -> !tile.stage<!buffer>
+  return
+}

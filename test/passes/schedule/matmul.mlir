@@ -7,6 +7,7 @@
 // RUN: dlc %t/wide.mlir --emit=tile | FileCheck %s --check-prefix=WIDE
 // RUN: dlc %t/wide.mlir --emit=thread | FileCheck %s --check-prefix=GUARDS
 // RUN: dlc %t/single.mlir --emit=tile | FileCheck %s --check-prefix=SINGLE
+// RUN: dlc %t/gathered.mlir --disable=assign-storage --emit=tile | FileCheck %s --check-prefix=GATHERED
 // RUN: dlc %t/images.mlir --tile=*=64x64x32 --emit=tile | FileCheck %s --check-prefix=IMAGES
 
 //--- linear.mlir
@@ -138,6 +139,16 @@ func.func @main(%x: tensor<?x64xf16, #graph.dims<M, 64>>, %w: tensor<64x32768xf1
 func.func @main(%a: tensor<512x1024xf32>, %b: tensor<1024x512xf32>) -> tensor<512x512xf32> {
   %d = graph.dot %a, %b batch [] x [] contract [1] x [0] : tensor<512x1024xf32>, tensor<1024x512xf32> -> tensor<512x512xf32>
   return %d : tensor<512x512xf32>
+}
+
+//--- gathered.mlir
+// Neither positions nor taps run in memory: each thread finds one position, and its elements of k go from there.
+// Filters run along k.
+// GATHERED:       tile.copy %arg1 at {{.*}} to %{{[0-9]+}}[%{{[^]]*}}] : <1>
+// GATHERED:       tile.copy %arg0 at {{.*}} to %{{[0-9]+}}[%{{[^]]*}}] by rows : <1>
+func.func @main(%x: tensor<8x64x31x31xf16>, %w: tensor<64x64x3x3xf16>) -> tensor<8x64x16x16xf16> {
+  %c = graph.conv %x, %w strides [2, 2] dilations [1, 1] low <1, 1> high <1, 1> groups 1 : tensor<8x64x31x31xf16>, tensor<64x64x3x3xf16> -> tensor<8x64x16x16xf16>
+  return %c : tensor<8x64x16x16xf16>
 }
 
 //--- images.mlir
