@@ -163,8 +163,8 @@ void Outputs::flush(bool lines) {
   if (!countersStream) return;
   std::string all = countersJson(lines) + "\n";
   std::lock_guard lock(mutex);
-  std::rewind(countersStream); // in place of what an earlier call wrote; a pipe has both
-  (void)!ftruncate(fileno(countersStream), 0);
+  // In place of what an earlier call wrote; a pipe has no place and takes both.
+  if (std::fseek(countersStream, 0, SEEK_SET) == 0) (void)!ftruncate(fileno(countersStream), 0);
   if (std::fwrite(all.data(), 1, all.size(), countersStream) != all.size() ||
       std::fflush(countersStream) != 0)
     std::fprintf(stderr, "vcuda: VCUDA_COUNTERS: %s\n", std::strerror(errno));
