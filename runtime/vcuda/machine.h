@@ -37,7 +37,9 @@ enum ByteState : uint8_t {
 /// What the driver knows of the surroundings of an address; asked for only when a finding is written and,
 /// once per launch, when distinct bytes are summed by allocation.
 struct AllocationInfo {
-  enum Kind { None, Live, Freed } kind = None;
+  /// Unmapped: a mapping was there. NoAccess: it is mapped, without access. Reserved: nothing is mapped
+  /// there.
+  enum Kind { None, Live, Freed, Unmapped, NoAccess, Reserved } kind = None;
   uint64_t base = 0;  ///< device address of the allocation that holds the address, or of the nearest one
   uint64_t bytes = 0; ///< its size as asked for
   uint64_t id = 0;    ///< its number, counted from the first allocation of the process: never reused

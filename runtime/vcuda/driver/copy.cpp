@@ -17,7 +17,7 @@ CUresult checkSide(const CopySide &side, const Copy &copy) {
   uint64_t bytes = 0;
   if (!footprint(side, copy, bytes)) return CUDA_ERROR_INVALID_VALUE;
   if (!side.device) return side.address ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-  return side.device->memory.lookup(side.address, bytes) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  return side.device->memory.covers(side.address, bytes) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 /// A box is as large as its pitches: rows and planes must not overlap.

@@ -28,7 +28,7 @@ struct Fill {
   uint64_t width = 0, height = 1; ///< elements, rows
 };
 
-/// Whether each device side lies in one live allocation, and each host side is not null.
+/// Whether each device side lies in memory that copies may touch, and each host side is not null.
 CUresult check(const Copy &copy);
 CUresult check(const Fill &fill);
 /// Runs it, or fails the context with an illegal address when memory has gone meanwhile. Called by the queue.

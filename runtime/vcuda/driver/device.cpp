@@ -122,6 +122,8 @@ int deviceAttribute(const Device &device, int attribute) {
     return r.sharedPerBlockOptin;
   case 99:
     return 1; // host register
+  case 102:
+    return 1; // virtual memory management
   case 106:
     return r.maxCtasPerSm;
   case 108:
@@ -144,7 +146,7 @@ int deviceAttribute(const Device &device, int attribute) {
   case 134:
     return -1; // NUMA ids
   default:
-    // Everything else that exists is a feature or a size of textures, arrays, virtual memory or sharing: not
+    // Everything else that exists is a feature or a size of textures, arrays or sharing: not
     // there.
     return attribute >= 1 && attribute <= 147 ? 0 : -2;
   }

@@ -32,6 +32,7 @@ CUresult release(Context &context, uint64_t address, bool host) {
   auto allocation = device->memory.lookup(address);
   if (!allocation || allocation->base != address || allocation->freeing) return CUDA_ERROR_INVALID_VALUE;
   if ((allocation->kind == AllocationRequest::Pinned) != host) return CUDA_ERROR_INVALID_VALUE;
+  if (allocation->kind == AllocationRequest::Mapped) return CUDA_ERROR_INVALID_VALUE;
   context.queue.waitAll();
   if (allocation->pool) poolGave(allocation->pool, allocation->bytes);
   return device->memory.free(address) ? CUresult(context.error.load()) : CUDA_ERROR_INVALID_VALUE;
@@ -85,11 +86,33 @@ CUresult registeredAttribute(void *data, int attribute, uint64_t pointer) {
   }
 }
 
+/// The types of handles by which mapped memory was to be shared.
+int handleTypes(const Physical *physical) {
+  auto handle = physical ? driver().memoryHandles.find(memoryHandleKey(physical->client)) : nullptr;
+  return handle ? handle->properties.requestedHandleTypes : 0;
+}
+
+/// What is known of addresses that are reserved only.
+CUresult reservedAttribute(void *data, int attribute, const Device &device, uint64_t pointer) {
+  auto held = device.memory.reservation(pointer);
+  if (!held) return CUDA_ERROR_INVALID_VALUE;
+  switch (attribute) {
+  case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
+    return put(data, held->first);
+  case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
+    return put(data, size_t(held->second));
+  case CU_POINTER_ATTRIBUTE_MAPPED:
+    return put(data, 0u);
+  default:
+    return CUDA_ERROR_INVALID_VALUE;
+  }
+}
+
 CUresult pointerAttribute(void *data, int attribute, uint64_t pointer) {
   Device *device = driver().deviceOf(pointer);
   if (!device) return registeredAttribute(data, attribute, pointer);
   auto a = device->memory.lookup(pointer);
-  if (!a) return CUDA_ERROR_INVALID_VALUE;
+  if (!a) return reservedAttribute(data, attribute, *device, pointer);
   bool host = a->kind == AllocationRequest::Pinned, managed = a->kind == AllocationRequest::Managed;
   switch (attribute) {
   case CU_POINTER_ATTRIBUTE_CONTEXT: {
@@ -119,11 +142,13 @@ CUresult pointerAttribute(void *data, int attribute, uint64_t pointer) {
   case CU_POINTER_ATTRIBUTE_MAPPED:
     return put(data, 1u);
   case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
-    return put(data, static_cast<unsigned long long>(0));
+    return put(data, static_cast<unsigned long long>(handleTypes(a->physical.get())));
   case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE:
     return put(data, 0u);
   case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
-    return put(data, 3u); // read and write
+    return put(data, unsigned(a->kind != AllocationRequest::Mapped || a->committed
+                                  ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+                                  : CU_MEM_ACCESS_FLAGS_PROT_NONE));
   case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
     return put(data, poolHandle(a->pool));
   default:

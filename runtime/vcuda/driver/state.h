@@ -17,6 +17,7 @@
 namespace dlc::vcuda {
 
 struct Context;
+struct Device;
 struct ModuleObject;
 struct LibraryObject;
 struct Graph;
@@ -37,6 +38,17 @@ struct Pool {
   uint64_t releaseThreshold = 0;
   int reuseFlags[3] = {1, 1, 1};
 };
+
+/// Memory of cuMemCreate.
+struct MemoryHandle {
+  Device *device = nullptr;
+  std::shared_ptr<Physical> physical;
+  CUmemAllocationProp properties = {};
+};
+
+inline struct CUmemHandle_st *memoryHandleKey(CUmemGenericAllocationHandle handle) {
+  return reinterpret_cast<struct CUmemHandle_st *>(handle);
+}
 
 struct Device {
   Device(int ordinal, const DeviceRecord &record);
@@ -179,6 +191,7 @@ struct Driver {
   HandleTable<CUgraphNode, GraphNode> graphNodes{0x1a};
   HandleTable<CUgraphExec, GraphExec> graphExecs{0x1b};
   HandleTable<CUlinkState, LinkState> links{0x1c};
+  HandleTable<struct CUmemHandle_st *, MemoryHandle> memoryHandles{0x1d};
 
   std::mutex hostMutex; ///< guards hostRanges
   std::map<uint64_t, HostRange> hostRanges;

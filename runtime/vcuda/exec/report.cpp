@@ -22,6 +22,20 @@ void setSource(const Code &code, const Inst &inst, std::string &file, uint32_t &
   if (line && source.file < code.files.size()) file = code.files[source.file];
 }
 
+/// How an address lies to the allocation that is named next.
+const char *nearness(AllocationInfo::Kind kind) {
+  switch (kind) {
+  case AllocationInfo::Freed:
+    return ", in freed memory: ";
+  case AllocationInfo::Unmapped:
+    return ", in memory that was unmapped: ";
+  case AllocationInfo::NoAccess:
+    return ", in memory that is mapped without access: ";
+  default:
+    return ", near ";
+  }
+}
+
 std::string laneList(Mask lanes) {
   std::string text;
   for (unsigned l = 0; l < 32; ++l) {
@@ -106,8 +120,11 @@ void exec::reportAddress(Warp &warp, const Inst &inst, const char *check, unsign
   }
   if (std::string_view(what) == "global memory") {
     AllocationInfo a = cta.launch->memory->find(address);
-    if (a.kind != AllocationInfo::None) {
-      text += a.kind == AllocationInfo::Freed ? ", in freed memory: " : ", near ";
+    if (a.kind == AllocationInfo::Reserved) {
+      text += ", in a reserved range of " + std::to_string(a.bytes) + " bytes at " + hex(a.base) +
+              " to whose offset " + std::to_string(address - a.base) + " nothing is mapped";
+    } else if (a.kind != AllocationInfo::None) {
+      text += nearness(a.kind);
       text += "allocation " + std::to_string(a.id) + (a.name.empty() ? "" : " '" + a.name + "'") + " of " +
               std::to_string(a.bytes) + " bytes at " + hex(a.base);
       text += address < a.base ? ", " + std::to_string(a.base - address) + " bytes before it"

@@ -1,55 +1,52 @@
 #include "runtime/vcuda/memory/device_memory.h"
 
+#include "runtime/vcuda/memory/pages.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <mutex>
 #include <new>
-#include <sys/mman.h>
 #include <unistd.h>
 
 namespace dlc::vcuda {
 namespace {
 
-constexpr uint64_t page = 4096;
 constexpr uint64_t redZoneBytes = 256;
 /// Bounds of the red zone behind an allocation. It costs addresses, not memory.
 constexpr uint64_t leastBehind = 16 << 10, mostBehind = 1 << 20;
-/// From this size on byte states are mapped from a shared pattern instead of being written.
-constexpr uint64_t patternBytes = 64ull << 20;
 /// Where a window lies if it can: device addresses are then the same in every run.
 constexpr uint64_t wishedBase = 0x2000'0000'0000;
 constexpr size_t maxFreedRemembered = 1 << 16;
 
-uint64_t roundUp(uint64_t value, uint64_t alignment) { return (value + alignment - 1) & ~(alignment - 1); }
-
-void *reserve(uint64_t count, int protection, uint64_t wish = 0) {
+void *reservePages(uint64_t count, int protection, uint64_t wish = 0) {
   void *p = mmap(reinterpret_cast<void *>(wish), count, protection,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return p == MAP_FAILED ? nullptr : p;
 }
 
-/// Fresh zero pages in place of whatever is mapped; [begin, end) is page-aligned.
-void zeroPages(void *begin, uint64_t count) {
-  mmap(begin, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-}
-
-std::atomic<uint64_t> nextId{1};
-
 } // namespace
+
+uint64_t nextAllocationId() {
+  static std::atomic<uint64_t> next{1};
+  return next++;
+}
 
 DeviceMemory::DeviceMemory(uint64_t capacity) : capacityBytes(capacity) {
   sharedLimit = uint64_t(sysconf(_SC_PHYS_PAGES)) * page;
+  // A part for allocations, a larger one for reservations: programs reserve as much as the device has several
+  // times. The address space of the thread sanitizer is small.
 #if defined(__SANITIZE_THREAD__) || (defined(__has_feature) && __has_feature(thread_sanitizer))
-  uint64_t window = roundUp(capacity + capacity / 4, patternBytes); // its address space is small
+  uint64_t ordinary = roundUp(capacity + capacity / 4, patternBytes);
+  uint64_t window = ordinary + roundUp(capacity / 4, patternBytes);
 #else
-  uint64_t window = roundUp(capacity * 4, patternBytes);
+  uint64_t ordinary = roundUp(capacity * 4, patternBytes), window = ordinary * 4;
 #endif
   for (; window >= patternBytes; window = roundUp(window / 2, patternBytes)) {
-    void *visible = reserve(window, PROT_NONE, wishedBase);
-    void *data = reserve(window, PROT_READ | PROT_WRITE);
-    void *states = reserve(window, PROT_READ | PROT_WRITE);
-    void *owners = reserve(window * 2, PROT_READ | PROT_WRITE);
+    void *visible = reservePages(window, PROT_NONE, wishedBase);
+    void *data = reservePages(window, PROT_READ | PROT_WRITE);
+    void *states = reservePages(window, PROT_READ | PROT_WRITE);
+    void *owners = reservePages(window * 2, PROT_READ | PROT_WRITE);
     if (visible && data && states && owners) {
       base = reinterpret_cast<uint64_t>(visible);
       size = window;
@@ -65,8 +62,9 @@ DeviceMemory::DeviceMemory(uint64_t capacity) : capacityBytes(capacity) {
     if (window == patternBytes) break;
   }
   if (!size) throw std::bad_alloc();
-  gaps.emplace(base, base + size);
-  cursor = base;
+  ordinary = std::min(ordinary, roundUp(size / 2, patternBytes));
+  ranges.reset(base, base + ordinary);
+  reservable.reset(base + ordinary, base + size);
 }
 
 DeviceMemory::~DeviceMemory() {
@@ -76,48 +74,8 @@ DeviceMemory::~DeviceMemory() {
   munmap(writers, size * 2);
   for (int file : patternFiles)
     if (file >= 0) close(file);
-}
-
-//===----------------------------------------------------------------------===//
-// Ranges of the window
-//===----------------------------------------------------------------------===//
-
-std::optional<DeviceMemory::Range> DeviceMemory::takeRange(uint64_t count, uint64_t alignment,
-                                                           uint64_t redZone, uint64_t behind) {
-  // Cuts a range out of a gap, no earlier than `begin`.
-  auto take = [&](std::map<uint64_t, uint64_t>::iterator gap, uint64_t begin) -> std::optional<Range> {
-    auto [gapBegin, gapEnd] = *gap;
-    uint64_t first = roundUp(begin + redZone, std::max(alignment, redZone));
-    uint64_t last = first + roundUp(count, redZone) + behind;
-    if (first < begin || last < first || last > gapEnd) return std::nullopt;
-    gaps.erase(gap);
-    if (gapBegin < begin) gaps.emplace(gapBegin, begin);
-    if (last < gapEnd) gaps.emplace(last, gapEnd);
-    cursor = last;
-    return Range{begin, first, last};
-  };
-  // First what the gap around the cursor has left behind it, then the gaps that follow, then those before.
-  auto start = gaps.upper_bound(cursor);
-  if (start != gaps.begin() && cursor < std::prev(start)->second)
-    if (auto range = take(std::prev(start), cursor)) return range;
-  for (auto gap = start; gap != gaps.end(); ++gap)
-    if (auto range = take(gap, gap->first)) return range;
-  for (auto gap = gaps.begin(); gap != gaps.end(); ++gap)
-    if (auto range = take(gap, gap->first)) return range;
-  return std::nullopt;
-}
-
-void DeviceMemory::giveRange(uint64_t begin, uint64_t end) {
-  auto next = gaps.lower_bound(begin);
-  if (next != gaps.end() && next->first == end) {
-    end = next->second;
-    next = gaps.erase(next);
-  }
-  if (next != gaps.begin() && std::prev(next)->second == begin) {
-    std::prev(next)->second = end;
-    return;
-  }
-  gaps.emplace(begin, end);
+  for (int file : {dataFile, stateFile})
+    if (file >= 0) close(file);
 }
 
 //===----------------------------------------------------------------------===//
@@ -180,7 +138,8 @@ void DeviceMemory::setTracking(bool enabled) {
   tracking = enabled;
   // What the machine wrote meanwhile is not known, or will not be.
   for (auto &[address, allocation] : allocations)
-    if (allocation.committed) mark(address, allocation.bytes, ByteReady);
+    if (allocation.committed && !allocation.physical) mark(address, allocation.bytes, ByteReady);
+  for (Physical *physical : physicals) markPhysical(*physical, ByteReady);
 }
 
 //===----------------------------------------------------------------------===//
@@ -219,22 +178,20 @@ std::optional<Allocation> DeviceMemory::allocate(const AllocationRequest &reques
   uint64_t redZone = shared ? page : redZoneBytes;
   uint64_t alignment = std::max(request.alignment, redZone);
   uint64_t behind = roundUp(std::clamp(request.bytes, leastBehind, mostBehind), redZone);
-  auto range = takeRange(request.bytes, alignment, redZone, behind);
-  if (!range) range = takeRange(request.bytes, alignment, redZone, redZone);
+  auto range = ranges.take(request.bytes, alignment, redZone, behind);
+  if (!range) range = ranges.take(request.bytes, alignment, redZone, redZone);
   if (!range) return std::nullopt;
   Allocation allocation;
   static_cast<AllocationRequest &>(allocation) = request;
   allocation.base = range->first;
-  allocation.id = nextId++;
+  allocation.id = nextAllocationId();
   allocation.rangeBegin = range->begin;
   allocation.rangeEnd = range->end;
   if (shared && !share(allocation)) {
-    giveRange(allocation.rangeBegin, allocation.rangeEnd);
+    ranges.give(allocation.rangeBegin, allocation.rangeEnd);
     return std::nullopt;
   }
-  for (auto it = freed.lower_bound(allocation.rangeBegin);
-       it != freed.end() && it->first < allocation.rangeEnd;)
-    it = freed.erase(it);
+  forgetFreed(allocation.rangeBegin, allocation.rangeEnd);
   counter += cost;
   mark(allocation.base, allocation.bytes, fresh(request));
   allocations.emplace(allocation.base, allocation);
@@ -243,7 +200,7 @@ std::optional<Allocation> DeviceMemory::allocate(const AllocationRequest &reques
 
 bool DeviceMemory::commit(uint64_t address) {
   std::unique_lock lock(mutex);
-  auto it = allocations.find(address);
+  auto it = findOrdinary(address);
   if (it == allocations.end()) return false;
   it->second.committed = true;
   mark(address, it->second.bytes, fresh(it->second));
@@ -256,20 +213,33 @@ void DeviceMemory::freeLocked(std::map<uint64_t, Allocation>::iterator it) {
   (shared ? sharedBytes : usedBytes) -= roundUp(allocation.bytes, redZoneBytes);
   if (shared) unshare(allocation);
   clear(allocation);
-  giveRange(allocation.rangeBegin, allocation.rangeEnd);
-  freed[allocation.base] = {AllocationInfo::Freed, allocation.base, allocation.bytes, allocation.id,
-                            allocation.name};
+  ranges.give(allocation.rangeBegin, allocation.rangeEnd);
+  rememberFreed(allocation, AllocationInfo::Freed);
+  allocations.erase(it);
+}
+
+void DeviceMemory::rememberFreed(const Allocation &allocation, AllocationInfo::Kind how) {
+  freed[allocation.base] = {how, allocation.base, allocation.bytes, allocation.id, allocation.name};
   freedOrder.push_back(allocation.base);
   if (freedOrder.size() > maxFreedRemembered) {
     freed.erase(freedOrder.front());
     freedOrder.pop_front();
   }
-  allocations.erase(it);
+}
+
+void DeviceMemory::forgetFreed(uint64_t begin, uint64_t end) {
+  freed.erase(freed.lower_bound(begin), freed.lower_bound(end));
+}
+
+/// What allocate() made; a mapping ends with unmap().
+std::map<uint64_t, Allocation>::iterator DeviceMemory::findOrdinary(uint64_t address) {
+  auto it = allocations.find(address);
+  return it != allocations.end() && it->second.kind == AllocationRequest::Mapped ? allocations.end() : it;
 }
 
 bool DeviceMemory::free(uint64_t address) {
   std::unique_lock lock(mutex);
-  auto it = allocations.find(address);
+  auto it = findOrdinary(address);
   if (it == allocations.end()) return false;
   freeLocked(it);
   return true;
@@ -277,7 +247,7 @@ bool DeviceMemory::free(uint64_t address) {
 
 bool DeviceMemory::beginFree(uint64_t address) {
   std::unique_lock lock(mutex);
-  auto it = allocations.find(address);
+  auto it = findOrdinary(address);
   if (it == allocations.end() || it->second.freeing) return false;
   it->second.freeing = true;
   return true;
@@ -287,7 +257,7 @@ void DeviceMemory::freeOwned(uint64_t owner) {
   std::unique_lock lock(mutex);
   for (auto it = allocations.begin(); it != allocations.end();) {
     auto next = std::next(it);
-    if (it->second.owner == owner) freeLocked(it);
+    if (it->second.owner == owner && it->second.kind != AllocationRequest::Mapped) freeLocked(it);
     it = next;
   }
 }
@@ -310,13 +280,29 @@ std::optional<Allocation> DeviceMemory::lookup(uint64_t address, uint64_t count)
   return std::nullopt;
 }
 
+bool DeviceMemory::covers(uint64_t address, uint64_t count) const {
+  std::shared_lock lock(mutex);
+  for (const Allocation *a; (a = lookupLocked(address, 1));) {
+    bool isMapped = a->kind == AllocationRequest::Mapped;
+    if (isMapped && !a->committed) return false;
+    uint64_t left = a->base + a->bytes - address;
+    if (count <= left) return true;
+    if (!isMapped) return false;
+    address += left, count -= left;
+  }
+  return false;
+}
+
 AllocationInfo DeviceMemory::find(uint64_t address) const {
   std::shared_lock lock(mutex);
-  if (const Allocation *a = lookupLocked(address, 1))
-    return {AllocationInfo::Live, a->base, a->bytes, a->id, a->name};
+  if (const Allocation *a = lookupLocked(address, 1)) {
+    bool isHidden = a->kind == AllocationRequest::Mapped && !a->committed;
+    return {isHidden ? AllocationInfo::NoAccess : AllocationInfo::Live, a->base, a->bytes, a->id, a->name};
+  }
   auto old = freed.upper_bound(address);
   if (old != freed.begin() && address - std::prev(old)->first < std::prev(old)->second.bytes)
     return std::prev(old)->second;
+  if (auto held = reservationAt(address)) return {AllocationInfo::Reserved, held->first, held->second, 0, {}};
   // The nearest allocation: the one that ends before the address or the one that begins behind it.
   const Allocation *nearest = nullptr;
   uint64_t distance = UINT64_MAX;
