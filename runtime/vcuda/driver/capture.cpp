@@ -39,16 +39,23 @@ std::set<const GraphNode *> ancestors(const std::vector<std::shared_ptr<GraphNod
 
 } // namespace
 
-std::shared_ptr<GraphNode> addNode(const std::shared_ptr<Graph> &graph, Payload payload,
-                                   std::vector<std::shared_ptr<GraphNode>> after) {
-  auto node = std::make_shared<GraphNode>();
+CUresult addNode(const std::shared_ptr<Graph> &graph, Payload payload,
+                 std::vector<std::shared_ptr<GraphNode>> after, std::shared_ptr<GraphNode> &node) {
+  auto *made = std::get_if<MemoryAllocation>(&payload);
+  auto *freed = std::get_if<MemoryFree>(&payload);
+  if (made)
+    if (CUresult wrong = bindMemory(*graph, *made)) return wrong;
+  if (freed)
+    if (CUresult wrong = bindMemory(*graph, *freed)) return wrong;
+  node = std::make_shared<GraphNode>();
   node->graph = graph;
   node->payload = std::make_shared<const Payload>(std::move(payload));
   node->after = std::move(after);
   node->handle = driver().graphNodes.add(node);
   std::lock_guard lock(graph->mutex);
   graph->nodes.push_back(node);
-  return node;
+  if (made || freed) graph->hasMemory = true;
+  return CUDA_SUCCESS;
 }
 
 CUresult enqueue(Context &context, const std::shared_ptr<StreamState> &state, Payload payload, Point *point) {
@@ -56,7 +63,9 @@ CUresult enqueue(Context &context, const std::shared_ptr<StreamState> &state, Pa
     std::lock_guard lock(context.mutex);
     if (StreamCapture *c = captureOf(context, state.get())) {
       if (c->capture->invalid) return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
-      c->last = {addNode(c->capture->graph, std::move(payload), c->last)};
+      std::shared_ptr<GraphNode> node;
+      if (CUresult wrong = addNode(c->capture->graph, std::move(payload), c->last, node)) return wrong;
+      c->last = {std::move(node)};
       return CUDA_SUCCESS;
     }
     if (state->legacy && anyBlockingCapture(context)) {
@@ -64,8 +73,7 @@ CUresult enqueue(Context &context, const std::shared_ptr<StreamState> &state, Pa
       return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
     }
   }
-  Point submitted =
-      context.queue.submit(state, [&context, payload = std::move(payload)] { runPayload(context, payload); });
+  Point submitted = submitWork(context, state, {std::make_shared<const Payload>(std::move(payload))});
   if (point) *point = submitted;
   return CUDA_SUCCESS;
 }
@@ -218,6 +226,9 @@ VCUDA_API CUresult cuStreamGetCaptureInfo_v3(CUstream handle, int *status, uint6
 VCUDA_API CUresult cuStreamGetCaptureInfo_v2(CUstream handle, int *status, uint64_t *id, CUgraph *graph,
                                              const CUgraphNode **dependencies, size_t *count) {
   return cuStreamGetCaptureInfo_v3(handle, status, id, graph, dependencies, nullptr, count);
+}
+VCUDA_API CUresult cuStreamGetCaptureInfo(CUstream handle, int *status, uint64_t *id) {
+  return cuStreamGetCaptureInfo_v3(handle, status, id, nullptr, nullptr, nullptr, nullptr);
 }
 VCUDA_API CUresult cuStreamIsCapturing(CUstream handle, int *status) {
   return cuStreamGetCaptureInfo_v3(handle, status, nullptr, nullptr, nullptr, nullptr, nullptr);

@@ -291,6 +291,12 @@ VCUDA_API CUresult cuCtxEnablePeerAccess(CUcontext handle, unsigned flags) {
   });
 }
 
+VCUDA_API CUresult cuCtxDisablePeerAccess(CUcontext handle) {
+  return inContext([&](Context &) {
+    return driver().contexts.find(handle) ? CUDA_ERROR_PEER_ACCESS_NOT_ENABLED : CUDA_ERROR_INVALID_CONTEXT;
+  });
+}
+
 //===----------------------------------------------------------------------===//
 // Primary contexts
 //===----------------------------------------------------------------------===//

@@ -50,6 +50,14 @@ CUresult onDevice(CUdeviceptr target, CUdeviceptr source, size_t bytes, CUstream
   });
 }
 
+/// A device pointer that is said to be of a context's device, and is.
+CUresult checkPeer(CUcontext handle, CUdeviceptr address) {
+  auto context = driver().contexts.find(handle);
+  if (!context) return CUDA_ERROR_INVALID_CONTEXT;
+  Device *device = driver().deviceOf(address);
+  return device == &context->device ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
 /// A copy whose pointers say themselves what they are.
 CUresult generic(CUdeviceptr target, CUdeviceptr source, size_t bytes, CUstream stream, bool synchronous) {
   return inContext([&](Context &) {
@@ -113,8 +121,8 @@ VCUDA_API CUresult cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t n, CUs
 VCUDA_API CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext toContext, CUdeviceptr from,
                                      CUcontext fromContext, size_t n, CUstream s) {
   return api([&]() -> CUresult {
-    if (!driver().contexts.find(toContext) || !driver().contexts.find(fromContext))
-      return CUDA_ERROR_INVALID_CONTEXT;
+    if (CUresult wrong = checkPeer(toContext, to)) return wrong;
+    if (CUresult wrong = checkPeer(fromContext, from)) return wrong;
     return onDevice(to, from, n, s);
   });
 }
@@ -128,6 +136,22 @@ VCUDA_API CUresult cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D *p) { return box(p
 VCUDA_API CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *p, CUstream s) { return box(p, s, false); }
 VCUDA_API CUresult cuMemcpy3D_v2(const CUDA_MEMCPY3D *p) { return box(p, nullptr, true); }
 VCUDA_API CUresult cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D *p, CUstream s) { return box(p, s, false); }
+
+/// Its contexts stand where the others' structure has unused pointers.
+static CUresult copyBoxes(const CUDA_MEMCPY3D *p, CUstream stream, bool synchronous) {
+  return inContext([&](Context &) -> CUresult {
+    if (!p) return CUDA_ERROR_INVALID_VALUE;
+    auto side = [](CUmemorytype type, void *context, CUdeviceptr address) {
+      return type == CU_MEMORYTYPE_DEVICE ? checkPeer(static_cast<CUcontext>(context), address)
+                                          : CUDA_SUCCESS;
+    };
+    if (CUresult wrong = side(p->srcMemoryType, p->reserved0, p->srcDevice)) return wrong;
+    if (CUresult wrong = side(p->dstMemoryType, p->reserved1, p->dstDevice)) return wrong;
+    return box(p, stream, synchronous);
+  });
+}
+VCUDA_API CUresult cuMemcpy3DPeer(const CUDA_MEMCPY3D *p) { return copyBoxes(p, nullptr, true); }
+VCUDA_API CUresult cuMemcpy3DPeerAsync(const CUDA_MEMCPY3D *p, CUstream s) { return copyBoxes(p, s, false); }
 
 VCUDA_API CUresult cuMemsetD8_v2(CUdeviceptr to, unsigned char v, size_t n) {
   return fill(to, 0, v, 1, n, 1, nullptr);

@@ -114,12 +114,18 @@ int deviceAttribute(const Device &device, int attribute) {
     return 1; // preemption
   case 91:
     return 0; // registered memory has no device address
+  case 92:    // stream memory operations: first version, with 64 bits, with NOR
+  case 93:
+  case 94:
+    return 1;
   case 95:
     return 1; // cooperative launch
   case 96:
     return 0;
   case 97:
     return r.sharedPerBlockOptin;
+  case 98:
+    return 1; // remote writes can be flushed: there are none under way
   case 99:
     return 1; // host register
   case 102:
@@ -136,6 +142,9 @@ int deviceAttribute(const Device &device, int attribute) {
     return 1; // memory pools
   case 120:
     return hopper; // cluster launch
+  case 122:        // stream memory operations: with 64 bits, with NOR
+  case 123:
+    return 1;
   case 127:
     return hopper; // tensor maps
   case 129:

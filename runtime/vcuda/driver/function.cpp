@@ -125,6 +125,31 @@ template <typename Work> CUresult onFunction(CUfunction handle, Work work) {
   });
 }
 
+constexpr unsigned portableCluster = 8, anyCluster = 16;
+unsigned largestCluster(const Function &f) {
+  return f.attributes.nonPortableCluster ? anyCluster : portableCluster;
+}
+/// As the launch asks for; 0 when it makes no sense.
+unsigned clusterSize(const CUlaunchConfig &config) {
+  unsigned size = 1;
+  for (unsigned i = 0; i < config.numAttrs; ++i) {
+    if (config.attrs[i].id != CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) continue;
+    const auto &dim = config.attrs[i].value.clusterDim;
+    bool fits = dim.x && dim.y && dim.z && dim.x <= anyCluster && dim.y <= anyCluster && dim.z <= anyCluster;
+    size = fits ? dim.x * dim.y * dim.z : 0;
+  }
+  return size;
+}
+/// A cluster lies within a group of SMs, taken to be 16 large here.
+int activeClusters(const KernelInfo &info, const Device &device, const CUlaunchConfig &config,
+                   unsigned size) {
+  constexpr int group = 16;
+  int sms = device.record.sms;
+  int ctas = residentCtas(info, device, config.blockDimX * config.blockDimY * config.blockDimZ,
+                          config.sharedMemBytes);
+  return sms / group * (group * ctas / int(size)) + sms % group * ctas / int(size);
+}
+
 /// The block size with the most resident threads, the largest of equals; at most `limit` (0 = none).
 void bestBlock(const KernelInfo &info, const Device &device, CUoccupancyB2DSize sharedOf, size_t shared,
                int limit, int &grid, int &block) {
@@ -233,6 +258,40 @@ VCUDA_API CUresult cuOccupancyMaxPotentialBlockSize(int *grid, int *block, CUfun
                                                     CUoccupancyB2DSize sharedOf, size_t dynamicShared,
                                                     int limit) {
   return cuOccupancyMaxPotentialBlockSizeWithFlags(grid, block, handle, sharedOf, dynamicShared, limit, 0);
+}
+
+/// Calls `work(context, function, config)` for a device that has clusters.
+template <typename Work>
+static CUresult onClusters(CUfunction handle, const CUlaunchConfig *config, Work work) {
+  return onFunction(handle, [&](Context &context, Function &f, ModuleObject &) -> CUresult {
+    if (context.device.record.computeMajor < 9) return CUDA_ERROR_NOT_SUPPORTED;
+    if (!config || !config->blockDimX || !config->blockDimY || !config->blockDimZ ||
+        (config->numAttrs && !config->attrs))
+      return CUDA_ERROR_INVALID_VALUE;
+    return work(context, f, *config);
+  });
+}
+
+VCUDA_API CUresult cuOccupancyMaxActiveClusters(int *clusters, CUfunction handle,
+                                                const CUlaunchConfig *config) {
+  if (!clusters) return CUDA_ERROR_INVALID_VALUE;
+  return onClusters(handle, config, [&](Context &context, Function &f, const CUlaunchConfig &c) -> CUresult {
+    unsigned size = clusterSize(c);
+    if (!size || size > largestCluster(f)) return CUDA_ERROR_INVALID_CLUSTER_SIZE;
+    *clusters = activeClusters(*f.info, context.device, c, size);
+    return CUDA_SUCCESS;
+  });
+}
+
+VCUDA_API CUresult cuOccupancyMaxPotentialClusterSize(int *size, CUfunction handle,
+                                                      const CUlaunchConfig *config) {
+  if (!size) return CUDA_ERROR_INVALID_VALUE;
+  return onClusters(handle, config, [&](Context &context, Function &f, const CUlaunchConfig &c) -> CUresult {
+    unsigned best = largestCluster(f);
+    while (best > 1 && !activeClusters(*f.info, context.device, c, best)) best /= 2;
+    *size = int(best);
+    return CUDA_SUCCESS;
+  });
 }
 
 VCUDA_API CUresult cuOccupancyAvailableDynamicSMemPerBlock(size_t *bytes, CUfunction handle, int ctas,

@@ -16,7 +16,8 @@ struct UpdateResultInfo {
   int result;
   CUgraphNode errorNode, errorFromNode;
 };
-constexpr int updateTopologyChanged = 2, updateTypeChanged = 3;
+constexpr unsigned instantiateAutoFree = 1;
+constexpr int updateTopologyChanged = 2, updateTypeChanged = 3, updateNotSupported = 6;
 
 template <typename Params> CUresult update(CUgraphExec exec, CUgraphNode node, const Params *params) {
   return inContext([&](Context &context) -> CUresult {
@@ -46,15 +47,17 @@ template <typename Use> CUresult withSwitch(CUgraphExec handle, CUgraphNode node
   });
 }
 
-/// Steps of a graph and of those inside of it, each before the node that it is.
-CUresult makeSteps(Graph &graph, std::vector<GraphExec::Step> &steps) {
+/// Steps of a graph and of those inside of it, each before the node that it is; `objects`, if asked for, gets
+/// references to what they keep alive.
+CUresult makeSteps(Graph &graph, std::vector<GraphExec::Step> &steps, UserReferences *objects = nullptr) {
   std::lock_guard lock(graph.mutex);
+  if (objects) objects->add(graph.objects);
   auto order = ordered(graph);
   if (order.size() != graph.nodes.size()) return CUDA_ERROR_INVALID_VALUE;
   std::map<const GraphNode *, size_t> numbers;
   for (const auto &node : order) {
     if (auto *child = std::get_if<ChildGraph>(node->payload.get()))
-      if (CUresult wrong = makeSteps(*child->graph, steps)) return wrong;
+      if (CUresult wrong = makeSteps(*child->graph, steps, objects)) return wrong;
     GraphExec::Step step = {node, node->payload, true, {}};
     for (const auto &before : node->after) step.after.push_back(numbers.at(before.get()));
     std::sort(step.after.begin(), step.after.end());
@@ -71,10 +74,35 @@ CUresult instantiate(CUgraphExec *result, CUgraph handle, unsigned long long fla
     if (flags & 4) return CUDA_ERROR_NOT_SUPPORTED; // launches from the device
     auto exec = std::make_shared<GraphExec>();
     exec->flags = flags;
-    if (CUresult wrong = makeSteps(*graph, exec->steps)) return wrong;
+    exec->objects = std::make_shared<UserReferences>();
+    if (CUresult wrong = makeSteps(*graph, exec->steps, exec->objects.get())) return wrong;
+    std::lock_guard lock(graph->mutex);
+    if (graph->hasMemory && graph->instance.lock()) return CUDA_ERROR_NOT_SUPPORTED; // its memory is one
+    graph->instance = exec;
     *result = driver().graphExecs.add(exec);
     return CUDA_SUCCESS;
   });
+}
+
+/// The allocation that a node makes or frees, or null.
+std::shared_ptr<GraphAllocation> memoryOf(const Payload &payload) {
+  if (auto *made = std::get_if<MemoryAllocation>(&payload)) return made->allocation;
+  auto *freed = std::get_if<MemoryFree>(&payload);
+  return freed ? freed->allocation : nullptr;
+}
+
+/// Takes the memory of a launch; what has to be freed before comes first in its work.
+CUresult takeMemory(Context &context, bool freesFirst, std::vector<std::shared_ptr<const Payload>> &work,
+                    std::vector<MemoryStep> &steps) {
+  for (const auto &payload : work)
+    if (auto allocation = memoryOf(*payload))
+      steps.push_back({allocation, std::holds_alternative<MemoryFree>(*payload)});
+  std::vector<std::shared_ptr<GraphAllocation>> freed;
+  if (steps.empty()) return CUDA_SUCCESS;
+  CUresult status = beginLaunch(context, steps, freesFirst, freed);
+  for (const auto &allocation : freed)
+    work.insert(work.begin(), std::make_shared<const Payload>(MemoryFree{allocation}));
+  return status;
 }
 
 /// What the nodes of a launch wait for outside of it: the last records of events, where they were made.
@@ -137,7 +165,43 @@ void runPayload(Context &context, const Payload &payload) {
   } else if (auto *record = std::get_if<EventRecord>(&payload)) {
     record->mark->time = std::chrono::steady_clock::now();
     record->mark->done = true;
+  } else if (auto *operations = std::get_if<MemoryOperations>(&payload)) {
+    for (const auto &operation : operations->all) runOperation(context, operation);
+  } else if (auto *made = std::get_if<MemoryAllocation>(&payload)) {
+    runAllocation(context, *made->allocation);
+  } else if (auto *freed = std::get_if<MemoryFree>(&payload)) {
+    runFree(*freed->allocation);
   }
+}
+
+Point submitWork(Context &context, const std::shared_ptr<StreamState> &state,
+                 const std::vector<std::shared_ptr<const Payload>> &work, std::vector<Point> after) {
+  std::vector<Command> commands;
+  std::vector<std::shared_ptr<const Payload>> part;
+  std::function<bool()> isReady;
+  auto end = [&] {
+    auto run = [&context, part = std::move(part)] {
+      for (const auto &payload : part) runPayload(context, *payload);
+    };
+    commands.push_back({std::move(run), std::move(after), std::move(isReady)});
+    part.clear(), after.clear(), isReady = nullptr;
+  };
+  for (const auto &payload : work) {
+    auto *operations = std::get_if<MemoryOperations>(payload.get());
+    if (!operations) {
+      part.push_back(payload);
+      continue;
+    }
+    for (const auto &operation : operations->all) {
+      if (isWait(operation)) {
+        if (!part.empty()) end();
+        isReady = [&context, operation] { return isOver(context, operation); };
+      }
+      part.push_back(std::make_shared<const Payload>(MemoryOperations{{operation}}));
+    }
+  }
+  end();
+  return context.queue.submit(state, std::move(commands));
 }
 
 CUresult replaceWork(CUgraphExec handle, CUgraphNode nodeHandle, Payload payload) {
@@ -148,6 +212,7 @@ CUresult replaceWork(CUgraphExec handle, CUgraphNode nodeHandle, Payload payload
   auto &steps = exec->steps;
   auto at = std::find_if(steps.begin(), steps.end(), [&](const auto &step) { return step.node == node; });
   if (at == steps.end() || at->payload->index() != payload.index()) return CUDA_ERROR_INVALID_VALUE;
+  if (isMemoryNode(payload)) return CUDA_ERROR_NOT_SUPPORTED;
   if (auto *child = std::get_if<ChildGraph>(&payload)) {
     // The steps of the graph inside stand before the node; they take over the work of the new one's.
     std::vector<GraphExec::Step> old, fresh;
@@ -189,7 +254,9 @@ VCUDA_API CUresult cuGraphClone(CUgraph *result, CUgraph handle) {
   return api([&]() -> CUresult {
     auto graph = driver().graphs.find(handle);
     if (!result || !graph) return CUDA_ERROR_INVALID_VALUE;
-    *result = cloneGraph(*graph)->handle;
+    auto clone = cloneGraph(*graph);
+    if (!clone) return CUDA_ERROR_NOT_SUPPORTED;
+    *result = clone->handle;
     return CUDA_SUCCESS;
   });
 }
@@ -259,6 +326,11 @@ VCUDA_API CUresult cuGraphExecNodeSetParams(CUgraphExec exec, CUgraphNode node, 
   return update(exec, node, p);
 }
 
+VCUDA_API CUresult cuGraphExecBatchMemOpNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                                      const CUDA_BATCH_MEM_OP_NODE_PARAMS *p) {
+  return update(exec, node, p);
+}
+
 VCUDA_API CUresult cuGraphNodeSetEnabled(CUgraphExec exec, CUgraphNode node, unsigned isEnabled) {
   return withSwitch(exec, node, [&](bool &state) { state = isEnabled != 0; });
 }
@@ -291,10 +363,23 @@ VCUDA_API CUresult cuGraphExecUpdate_v2(CUgraphExec handle, CUgraph graphHandle,
       info->result = updateTopologyChanged;
       return CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
     }
+    for (size_t i = 0; i < fresh.size(); ++i) {
+      if (memoryOf(*fresh[i].payload) == memoryOf(*exec->steps[i].payload)) continue;
+      *info = {updateNotSupported, fresh[i].node->handle, nullptr};
+      return CUDA_ERROR_GRAPH_EXEC_UPDATE_FAILURE;
+    }
     // The instance keeps the nodes that it is known by.
     for (size_t i = 0; i < fresh.size(); ++i) exec->steps[i].payload = fresh[i].payload;
     return CUDA_SUCCESS;
   });
+}
+
+VCUDA_API CUresult cuGraphExecUpdate(CUgraphExec exec, CUgraph graph, CUgraphNode *errorNode, int *result) {
+  UpdateResultInfo info = {};
+  CUresult status = cuGraphExecUpdate_v2(exec, graph, &info);
+  if (errorNode) *errorNode = info.errorNode;
+  if (result) *result = info.result;
+  return status;
 }
 
 VCUDA_API CUresult cuGraphLaunch(CUgraphExec handle, CUstream stream) {
@@ -308,12 +393,16 @@ VCUDA_API CUresult cuGraphLaunch(CUgraphExec handle, CUstream stream) {
     std::vector<EventRecord> records;
     Outside outside;
     if (CUresult fault = prepareWork(context, *exec, work, records, outside)) return fault;
-    auto run = [&context, work = std::move(work), elsewhere = std::move(outside.elsewhere)] {
-      for (const auto &[other, point] : elsewhere)
-        if (auto alive = other.lock()) alive->queue.wait(point);
-      for (const auto &payload : work) runPayload(context, *payload);
-    };
-    Point end = context.queue.submit(state, std::move(run), std::move(outside.points));
+    std::vector<MemoryStep> memory;
+    if (CUresult wrong = takeMemory(context, exec->flags & instantiateAutoFree, work, memory)) return wrong;
+    if (!outside.elsewhere.empty())
+      context.queue.submit(state, [elsewhere = std::move(outside.elsewhere)] {
+        for (const auto &[other, point] : elsewhere)
+          if (auto alive = other.lock()) alive->queue.wait(point);
+      });
+    Point end = submitWork(context, state, work, std::move(outside.points));
+    // What the launch uses lives until it has ended.
+    context.queue.submit(state, [memory = std::move(memory), objects = exec->objects] { endLaunch(memory); });
     for (const EventRecord &record : records) {
       std::lock_guard lock(record.event->mutex);
       record.event->mark = record.mark;

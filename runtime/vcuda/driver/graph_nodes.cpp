@@ -2,16 +2,19 @@
 #include "runtime/vcuda/driver/graph.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 
 using namespace dlc::vcuda;
 
 namespace {
 
 CUgraphNodeType nodeType(const Payload &payload) {
-  static constexpr CUgraphNodeType types[] = {CU_GRAPH_NODE_TYPE_EMPTY,        CU_GRAPH_NODE_TYPE_KERNEL,
-                                              CU_GRAPH_NODE_TYPE_MEMCPY,       CU_GRAPH_NODE_TYPE_MEMSET,
-                                              CU_GRAPH_NODE_TYPE_HOST,         CU_GRAPH_NODE_TYPE_GRAPH,
-                                              CU_GRAPH_NODE_TYPE_EVENT_RECORD, CU_GRAPH_NODE_TYPE_WAIT_EVENT};
+  static constexpr CUgraphNodeType types[] = {
+      CU_GRAPH_NODE_TYPE_EMPTY,        CU_GRAPH_NODE_TYPE_KERNEL,     CU_GRAPH_NODE_TYPE_MEMCPY,
+      CU_GRAPH_NODE_TYPE_MEMSET,       CU_GRAPH_NODE_TYPE_HOST,       CU_GRAPH_NODE_TYPE_GRAPH,
+      CU_GRAPH_NODE_TYPE_EVENT_RECORD, CU_GRAPH_NODE_TYPE_WAIT_EVENT, CU_GRAPH_NODE_TYPE_BATCH_MEM_OP,
+      CU_GRAPH_NODE_TYPE_MEM_ALLOC,    CU_GRAPH_NODE_TYPE_MEM_FREE};
   static_assert(std::size(types) == std::variant_size_v<Payload>);
   return types[payload.index()];
 }
@@ -21,9 +24,10 @@ CUresult readEvent(CUevent handle, std::shared_ptr<Event> &event) {
   return event ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
 }
 
-/// A child graph becomes the node's own.
-void own(Payload &payload) {
-  if (auto *child = std::get_if<ChildGraph>(&payload)) child->graph = cloneGraph(*child->graph);
+/// A child graph becomes the node's own; null when it can't be cloned.
+bool own(Payload &payload) {
+  auto *child = std::get_if<ChildGraph>(&payload);
+  return !child || (child->graph = cloneGraph(*child->graph));
 }
 
 template <typename Params>
@@ -35,8 +39,10 @@ CUresult add(CUgraphNode *result, CUgraph handle, const CUgraphNode *after, size
     if (!result || !graph || !readNodes(graph, after, count, nodes)) return CUDA_ERROR_INVALID_VALUE;
     Payload payload;
     if (CUresult wrong = readPayload(context, params, payload)) return wrong;
-    own(payload);
-    *result = addNode(graph, std::move(payload), std::move(nodes))->handle;
+    if (!own(payload)) return CUDA_ERROR_NOT_SUPPORTED;
+    std::shared_ptr<GraphNode> node;
+    if (CUresult wrong = addNode(graph, std::move(payload), std::move(nodes), node)) return wrong;
+    *result = node->handle;
     return CUDA_SUCCESS;
   });
 }
@@ -81,8 +87,9 @@ template <typename Params> CUresult change(CUgraphNode handle, const Params *par
     Payload payload;
     if (CUresult wrong = readPayload(context, params, payload)) return wrong;
     return withNode(handle, [&](Graph &, GraphNode &node) -> CUresult {
+      if (isMemoryNode(*node.payload)) return CUDA_ERROR_NOT_SUPPORTED;
       if (node.payload->index() != payload.index()) return CUDA_ERROR_INVALID_VALUE;
-      own(payload);
+      if (!own(payload)) return CUDA_ERROR_NOT_SUPPORTED;
       if (auto *child = std::get_if<ChildGraph>(node.payload.get())) forgetGraph(*child->graph);
       node.payload = std::make_shared<const Payload>(std::move(payload));
       return CUDA_SUCCESS;
@@ -194,6 +201,18 @@ CUresult readPayload(Context &, const CUDA_HOST_NODE_PARAMS *p, Payload &payload
   return CUDA_SUCCESS;
 }
 
+CUresult readPayload(Context &, const CUDA_BATCH_MEM_OP_NODE_PARAMS *p, Payload &payload) {
+  if (!p) return CUDA_ERROR_INVALID_VALUE;
+  MemoryOperations operations;
+  CUresult status = readOperations(p->paramArray, p->count, p->flags, /*isFirstVersion=*/false, operations);
+  payload = std::move(operations);
+  return status;
+}
+
+bool isMemoryNode(const Payload &payload) {
+  return std::holds_alternative<MemoryAllocation>(payload) || std::holds_alternative<MemoryFree>(payload);
+}
+
 CUresult readPayload(Context &context, const CUgraphNodeParams *p, Payload &payload) {
   if (!p) return CUDA_ERROR_INVALID_VALUE;
   std::shared_ptr<Event> event;
@@ -224,8 +243,22 @@ CUresult readPayload(Context &context, const CUgraphNodeParams *p, Payload &payl
     if (CUresult wrong = readEvent(p->event.event, event)) return wrong;
     payload = EventRecord{event, nullptr};
     return CUDA_SUCCESS;
+  case CU_GRAPH_NODE_TYPE_MEM_ALLOC: {
+    MemoryAllocation made;
+    CUresult status = readAllocation(p->alloc, made);
+    payload = std::move(made);
+    return status;
   }
-  return p->type > 0 && p->type < 14 ? CUDA_ERROR_NOT_SUPPORTED : CUDA_ERROR_INVALID_VALUE;
+  case CU_GRAPH_NODE_TYPE_MEM_FREE:
+    payload = MemoryFree{findGraphAllocation(p->free.dptr)};
+    return std::get<MemoryFree>(payload).allocation ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  case CU_GRAPH_NODE_TYPE_BATCH_MEM_OP:
+    return readPayload(context, &p->memOp, payload);
+  case CU_GRAPH_NODE_TYPE_MAX:
+    break;
+  }
+  return p->type > 0 && p->type <= CU_GRAPH_NODE_TYPE_MAX ? CUDA_ERROR_NOT_SUPPORTED
+                                                          : CUDA_ERROR_INVALID_VALUE;
 }
 
 bool readNodes(const std::shared_ptr<Graph> &graph, const CUgraphNode *handles, size_t count,
@@ -258,15 +291,27 @@ std::vector<std::shared_ptr<GraphNode>> ordered(const Graph &graph) {
   return order;
 }
 
+bool usesMemory(const Graph &graph) {
+  return graph.hasMemory || std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const auto &node) {
+           auto *child = std::get_if<ChildGraph>(node->payload.get());
+           if (!child) return false;
+           std::lock_guard lock(child->graph->mutex);
+           return usesMemory(*child->graph);
+         });
+}
+
 std::shared_ptr<Graph> cloneGraph(Graph &graph) {
+  std::lock_guard lock(graph.mutex);
+  if (usesMemory(graph)) return nullptr;
   auto clone = std::make_shared<Graph>();
   clone->handle = driver().graphs.add(clone);
-  std::lock_guard lock(graph.mutex);
+  clone->objects.add(graph.objects);
   std::map<const GraphNode *, std::shared_ptr<GraphNode>> copies;
   for (const auto &node : graph.nodes) {
     Payload payload = *node->payload;
-    own(payload);
-    auto copy = copies[node.get()] = addNode(clone, std::move(payload), {});
+    own(payload); // without memory, as it was when it came in
+    auto &copy = copies[node.get()];
+    addNode(clone, std::move(payload), {}, copy);
     copy->original = node->handle;
   }
   for (const auto &node : graph.nodes)
@@ -293,6 +338,41 @@ VCUDA_API CUresult cuGraphAddKernelNode_v2(CUgraphNode *result, CUgraph graph, c
                                            size_t count, const CUDA_KERNEL_NODE_PARAMS *p) {
   return add(result, graph, after, count, p);
 }
+/// The structure of before CUDA 12 ends before the kernel's handle and context.
+static CUDA_KERNEL_NODE_PARAMS completed(const CUDA_KERNEL_NODE_PARAMS *first) {
+  CUDA_KERNEL_NODE_PARAMS all = {};
+  std::memcpy(&all, first, offsetof(CUDA_KERNEL_NODE_PARAMS, kern));
+  return all;
+}
+VCUDA_API CUresult cuGraphAddKernelNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
+                                        size_t count, const CUDA_KERNEL_NODE_PARAMS *p) {
+  if (!p) return CUDA_ERROR_INVALID_VALUE;
+  CUDA_KERNEL_NODE_PARAMS all = completed(p);
+  return add(result, graph, after, count, &all);
+}
+VCUDA_API CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode handle, CUDA_KERNEL_NODE_PARAMS *p);
+VCUDA_API CUresult cuGraphKernelNodeGetParams(CUgraphNode handle, CUDA_KERNEL_NODE_PARAMS *p) {
+  if (!p) return CUDA_ERROR_INVALID_VALUE;
+  CUDA_KERNEL_NODE_PARAMS all = {};
+  CUresult status = cuGraphKernelNodeGetParams_v2(handle, &all);
+  if (!all.func) all.func = reinterpret_cast<CUfunction>(all.kern);
+  if (!status) std::memcpy(static_cast<void *>(p), &all, offsetof(CUDA_KERNEL_NODE_PARAMS, kern));
+  return status;
+}
+VCUDA_API CUresult cuGraphKernelNodeSetParams(CUgraphNode handle, const CUDA_KERNEL_NODE_PARAMS *p) {
+  if (!p) return CUDA_ERROR_INVALID_VALUE;
+  CUDA_KERNEL_NODE_PARAMS all = completed(p);
+  return change(handle, &all);
+}
+VCUDA_API CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNode node,
+                                                     const CUDA_KERNEL_NODE_PARAMS *p);
+VCUDA_API CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode node,
+                                                  const CUDA_KERNEL_NODE_PARAMS *p) {
+  if (!p) return CUDA_ERROR_INVALID_VALUE;
+  CUDA_KERNEL_NODE_PARAMS all = completed(p);
+  return cuGraphExecKernelNodeSetParams_v2(exec, node, &all);
+}
+
 VCUDA_API CUresult cuGraphAddMemcpyNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
                                         size_t count, const CUDA_MEMCPY3D *p, CUcontext) {
   return add(result, graph, after, count, p);
@@ -326,17 +406,48 @@ VCUDA_API CUresult cuGraphAddEventWaitNode(CUgraphNode *result, CUgraph graph, c
   CUgraphNodeParams p = eventParams(CU_GRAPH_NODE_TYPE_WAIT_EVENT, event);
   return add(result, graph, after, count, &p);
 }
+VCUDA_API CUresult cuGraphAddBatchMemOpNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
+                                            size_t count, const CUDA_BATCH_MEM_OP_NODE_PARAMS *p) {
+  return add(result, graph, after, count, p);
+}
+/// The address of an allocation is a result.
 VCUDA_API CUresult cuGraphAddNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after, size_t count,
                                   CUgraphNodeParams *p) {
-  return add(result, graph, after, count, p);
+  CUresult status = add(result, graph, after, count, p);
+  if (!status && p->type == CU_GRAPH_NODE_TYPE_MEM_ALLOC)
+    p->alloc.dptr =
+        std::get<MemoryAllocation>(*driver().graphNodes.find(*result)->payload).allocation->address;
+  return status;
+}
+VCUDA_API CUresult cuGraphAddMemAllocNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
+                                          size_t count, CUDA_MEM_ALLOC_NODE_PARAMS *p) {
+  if (!p) return CUDA_ERROR_INVALID_VALUE;
+  CUgraphNodeParams all = {};
+  all.type = CU_GRAPH_NODE_TYPE_MEM_ALLOC;
+  all.alloc = *p;
+  CUresult status = cuGraphAddNode(result, graph, after, count, &all);
+  p->dptr = status ? 0 : all.alloc.dptr;
+  return status;
+}
+VCUDA_API CUresult cuGraphAddMemFreeNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
+                                         size_t count, CUdeviceptr address) {
+  CUgraphNodeParams all = {};
+  all.type = CU_GRAPH_NODE_TYPE_MEM_FREE;
+  all.free.dptr = address;
+  return add(result, graph, after, count, &all);
 }
 VCUDA_API CUresult cuGraphAddNode_v2(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
                                      const void *edges, size_t count, CUgraphNodeParams *p) {
-  return edges ? CUDA_ERROR_NOT_SUPPORTED : add(result, graph, after, count, p);
+  return edges ? CUDA_ERROR_NOT_SUPPORTED : cuGraphAddNode(result, graph, after, count, p);
+}
+/// A kernel would have to say which way to go.
+VCUDA_API CUresult cuGraphConditionalHandleCreate(uint64_t *, CUgraph, CUcontext, unsigned, unsigned) {
+  return api([] { return CUDA_ERROR_NOT_SUPPORTED; });
 }
 
 VCUDA_API CUresult cuGraphDestroyNode(CUgraphNode handle) {
   return withNode(handle, [&](Graph &graph, GraphNode &node) -> CUresult {
+    if (graph.hasMemory) return CUDA_ERROR_NOT_SUPPORTED;
     auto held = driver().graphNodes.remove(handle);
     for (const auto &other : graph.nodes) std::erase(other->after, held);
     std::erase(graph.nodes, held);
@@ -402,6 +513,27 @@ VCUDA_API CUresult cuGraphEventWaitNodeGetEvent(CUgraphNode handle, CUevent *eve
   });
 }
 
+VCUDA_API CUresult cuGraphBatchMemOpNodeGetParams(CUgraphNode handle, CUDA_BATCH_MEM_OP_NODE_PARAMS *p) {
+  return withWork<MemoryOperations>(handle, p, [&](const MemoryOperations &work, GraphNode &) -> CUresult {
+    *p = {nullptr, unsigned(work.all.size()), const_cast<CUstreamBatchMemOpParams *>(work.all.data()),
+          work.flags};
+    return CUDA_SUCCESS;
+  });
+}
+VCUDA_API CUresult cuGraphMemAllocNodeGetParams(CUgraphNode handle, CUDA_MEM_ALLOC_NODE_PARAMS *p) {
+  return withWork<MemoryAllocation>(handle, p, [&](const MemoryAllocation &made, GraphNode &) -> CUresult {
+    *p = {made.pool, made.access.data(), made.access.size(), made.allocation->bytes,
+          made.allocation->address};
+    return CUDA_SUCCESS;
+  });
+}
+VCUDA_API CUresult cuGraphMemFreeNodeGetParams(CUgraphNode handle, CUdeviceptr *address) {
+  return withWork<MemoryFree>(handle, address, [&](const MemoryFree &freed, GraphNode &) -> CUresult {
+    *address = freed.allocation->address;
+    return CUDA_SUCCESS;
+  });
+}
+
 VCUDA_API CUresult cuGraphKernelNodeSetParams_v2(CUgraphNode node, const CUDA_KERNEL_NODE_PARAMS *p) {
   return change(node, p);
 }
@@ -412,6 +544,9 @@ VCUDA_API CUresult cuGraphMemsetNodeSetParams(CUgraphNode node, const CUDA_MEMSE
   return change(node, p);
 }
 VCUDA_API CUresult cuGraphHostNodeSetParams(CUgraphNode node, const CUDA_HOST_NODE_PARAMS *p) {
+  return change(node, p);
+}
+VCUDA_API CUresult cuGraphBatchMemOpNodeSetParams(CUgraphNode node, const CUDA_BATCH_MEM_OP_NODE_PARAMS *p) {
   return change(node, p);
 }
 VCUDA_API CUresult cuGraphEventRecordNodeSetEvent(CUgraphNode node, CUevent event) {
@@ -467,6 +602,7 @@ VCUDA_API CUresult cuGraphAddDependencies(CUgraph graph, const CUgraphNode *from
 VCUDA_API CUresult cuGraphRemoveDependencies_v2(CUgraph graph, const CUgraphNode *from, const CUgraphNode *to,
                                                 const void *edges, size_t count) {
   if (edges) return CUDA_ERROR_NOT_SUPPORTED;
+  if (auto held = driver().graphs.find(graph); held && held->hasMemory) return CUDA_ERROR_NOT_SUPPORTED;
   return eachPair(graph, from, to, count, [](GraphNode &node, const auto &, auto at) {
     if (at == node.after.end()) return false;
     node.after.erase(at);

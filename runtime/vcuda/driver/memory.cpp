@@ -1,4 +1,5 @@
 // Allocations of device and host memory, and what is known of a pointer.
+#include "runtime/vcuda/driver/graph_memory.h"
 #include "runtime/vcuda/driver/pool.h"
 
 #include <algorithm>
@@ -33,6 +34,7 @@ CUresult release(Context &context, uint64_t address, bool host) {
   if (!allocation || allocation->base != address || allocation->freeing) return CUDA_ERROR_INVALID_VALUE;
   if ((allocation->kind == AllocationRequest::Pinned) != host) return CUDA_ERROR_INVALID_VALUE;
   if (allocation->kind == AllocationRequest::Mapped) return CUDA_ERROR_INVALID_VALUE;
+  if (auto ofGraph = findGraphAllocation(address)) return freeOutstanding(context, ofGraph, nullptr);
   context.queue.waitAll();
   if (allocation->pool) poolGave(allocation->pool, allocation->bytes);
   return device->memory.free(address) ? CUresult(context.error.load()) : CUDA_ERROR_INVALID_VALUE;

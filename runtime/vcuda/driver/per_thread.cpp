@@ -22,6 +22,10 @@ CUstream own(CUstream stream) { return stream ? stream : CU_STREAM_PER_THREAD; }
     (a, c, b, d, n, own(s)))                                                                                 \
   X(cuMemcpy2DAsync_v2, (const CUDA_MEMCPY2D *p, CUstream s), (p, own(s)))                                   \
   X(cuMemcpy3DAsync_v2, (const CUDA_MEMCPY3D *p, CUstream s), (p, own(s)))                                   \
+  X(cuMemcpy3DPeerAsync, (const CUDA_MEMCPY3D *p, CUstream s), (p, own(s)))                                  \
+  X(cuMemPrefetchAsync, (CUdeviceptr a, size_t n, CUdevice d, CUstream s), (a, n, d, own(s)))                \
+  X(cuMemPrefetchAsync_v2, (CUdeviceptr a, size_t n, CUmemLocation d, unsigned f, CUstream s),               \
+    (a, n, d, f, own(s)))                                                                                    \
   X(cuMemsetD8Async, (CUdeviceptr a, unsigned char v, size_t n, CUstream s), (a, v, n, own(s)))              \
   X(cuMemsetD16Async, (CUdeviceptr a, unsigned short v, size_t n, CUstream s), (a, v, n, own(s)))            \
   X(cuMemsetD32Async, (CUdeviceptr a, unsigned v, size_t n, CUstream s), (a, v, n, own(s)))                  \
@@ -42,6 +46,29 @@ CUstream own(CUstream stream) { return stream ? stream : CU_STREAM_PER_THREAD; }
   X(cuStreamWaitEvent, (CUstream s, CUevent e, unsigned f), (own(s), e, f))                                  \
   X(cuStreamAddCallback, (CUstream s, CUstreamCallback c, void *d, unsigned f), (own(s), c, d, f))           \
   X(cuStreamAttachMemAsync, (CUstream s, CUdeviceptr a, size_t n, unsigned f), (own(s), a, n, f))            \
+  X(cuStreamGetAttribute, (CUstream s, int a, CUlaunchAttributeValue *v), (own(s), a, v))                    \
+  X(cuStreamSetAttribute, (CUstream s, int a, const CUlaunchAttributeValue *v), (own(s), a, v))              \
+  X(cuStreamCopyAttributes, (CUstream a, CUstream b), (own(a), own(b)))                                      \
+  X(cuStreamGetCtx_v2, (CUstream s, CUcontext * c, void **g), (own(s), c, g))                                \
+  X(cuStreamGetCaptureInfo, (CUstream s, int *p, uint64_t *i), (own(s), p, i))                               \
+  X(cuStreamGetCaptureInfo_v2,                                                                               \
+    (CUstream s, int *p, uint64_t *i, CUgraph *g, const CUgraphNode **d, size_t *n),                         \
+    (own(s), p, i, g, d, n))                                                                                 \
+  X(cuStreamGetCaptureInfo_v3,                                                                               \
+    (CUstream s, int *p, uint64_t *i, CUgraph *g, const CUgraphNode **d, const void **e, size_t *n),         \
+    (own(s), p, i, g, d, e, n))                                                                              \
+  X(cuStreamWaitValue32, (CUstream s, CUdeviceptr a, uint32_t v, unsigned f), (own(s), a, v, f))             \
+  X(cuStreamWaitValue32_v2, (CUstream s, CUdeviceptr a, uint32_t v, unsigned f), (own(s), a, v, f))          \
+  X(cuStreamWaitValue64, (CUstream s, CUdeviceptr a, uint64_t v, unsigned f), (own(s), a, v, f))             \
+  X(cuStreamWaitValue64_v2, (CUstream s, CUdeviceptr a, uint64_t v, unsigned f), (own(s), a, v, f))          \
+  X(cuStreamWriteValue32, (CUstream s, CUdeviceptr a, uint32_t v, unsigned f), (own(s), a, v, f))            \
+  X(cuStreamWriteValue32_v2, (CUstream s, CUdeviceptr a, uint32_t v, unsigned f), (own(s), a, v, f))         \
+  X(cuStreamWriteValue64, (CUstream s, CUdeviceptr a, uint64_t v, unsigned f), (own(s), a, v, f))            \
+  X(cuStreamWriteValue64_v2, (CUstream s, CUdeviceptr a, uint64_t v, unsigned f), (own(s), a, v, f))         \
+  X(cuStreamBatchMemOp, (CUstream s, unsigned n, CUstreamBatchMemOpParams *p, unsigned f),                   \
+    (own(s), n, p, f))                                                                                       \
+  X(cuStreamBatchMemOp_v2, (CUstream s, unsigned n, CUstreamBatchMemOpParams *p, unsigned f),                \
+    (own(s), n, p, f))                                                                                       \
   X(cuStreamQuery, (CUstream s), (own(s)))                                                                   \
   X(cuStreamSynchronize, (CUstream s), (own(s)))                                                             \
   X(cuStreamBeginCapture_v2, (CUstream s, int m), (own(s), m))                                               \
@@ -106,6 +133,22 @@ VCUDA_API CUresult cuMemcpy2D_v2_ptds(const CUDA_MEMCPY2D *p) {
 VCUDA_API CUresult cuMemcpy2DUnaligned_v2_ptds(const CUDA_MEMCPY2D *p) { return cuMemcpy2D_v2_ptds(p); }
 VCUDA_API CUresult cuMemcpy3D_v2_ptds(const CUDA_MEMCPY3D *p) {
   return finish(cuMemcpy3DAsync_v2(p, CU_STREAM_PER_THREAD));
+}
+VCUDA_API CUresult cuMemcpyPeer_ptds(CUdeviceptr to, CUcontext toContext, CUdeviceptr from,
+                                     CUcontext fromContext, size_t n) {
+  return cuMemcpyPeerAsync(to, toContext, from, fromContext, n, CU_STREAM_PER_THREAD);
+}
+VCUDA_API CUresult cuMemcpy3DPeer_ptds(const CUDA_MEMCPY3D *p) {
+  return finish(cuMemcpy3DPeerAsync(p, CU_STREAM_PER_THREAD));
+}
+VCUDA_API CUresult cuMemsetD2D8_v2_ptds(CUdeviceptr a, size_t p, unsigned char v, size_t w, size_t h) {
+  return cuMemsetD2D8Async(a, p, v, w, h, CU_STREAM_PER_THREAD);
+}
+VCUDA_API CUresult cuMemsetD2D16_v2_ptds(CUdeviceptr a, size_t p, unsigned short v, size_t w, size_t h) {
+  return cuMemsetD2D16Async(a, p, v, w, h, CU_STREAM_PER_THREAD);
+}
+VCUDA_API CUresult cuMemsetD2D32_v2_ptds(CUdeviceptr a, size_t p, unsigned v, size_t w, size_t h) {
+  return cuMemsetD2D32Async(a, p, v, w, h, CU_STREAM_PER_THREAD);
 }
 VCUDA_API CUresult cuMemsetD8_v2_ptds(CUdeviceptr a, unsigned char v, size_t n) {
   return cuMemsetD8Async(a, v, n, CU_STREAM_PER_THREAD);

@@ -22,11 +22,25 @@ void poolTook(Pool &pool, uint64_t bytes) {
   pool.reservedHigh = std::max(pool.reservedHigh, pool.used);
 }
 
+/// In a capture an allocation is one of the graph.
+CUresult captureAllocation(Context &context, const Pool &pool, CUdeviceptr *result, size_t bytes,
+                           const std::shared_ptr<StreamState> &state) {
+  CUDA_MEM_ALLOC_NODE_PARAMS p = {};
+  p.poolProps.allocType = CU_MEM_ALLOCATION_TYPE_PINNED;
+  p.poolProps.location = {CU_MEM_LOCATION_TYPE_DEVICE, pool.device};
+  p.bytesize = bytes;
+  MemoryAllocation made;
+  if (CUresult wrong = readAllocation(p, made)) return wrong;
+  *result = made.allocation->address;
+  return enqueue(context, state, std::move(made));
+}
+
 CUresult allocateFrom(Context &context, const std::shared_ptr<Pool> &pool, CUdeviceptr *result, size_t bytes,
                       CUstream stream) {
   auto state = streamState(context, stream);
   if (!state) return CUDA_ERROR_INVALID_HANDLE;
   if (!result || !bytes) return CUDA_ERROR_INVALID_VALUE;
+  if (isCapturing(context, *state)) return captureAllocation(context, *pool, result, bytes, state);
   if (CUresult wrong = forbidInCapture(context, *state)) return wrong;
   if (driver().injected(&Settings::failAllocation)) return CUDA_ERROR_OUT_OF_MEMORY;
   Device *device = driver().device(pool->device);
@@ -109,7 +123,11 @@ VCUDA_API CUresult cuMemFreeAsync(CUdeviceptr address, CUstream stream) {
   return inContext([&](Context &context) -> CUresult {
     auto state = streamState(context, stream);
     if (!state) return CUDA_ERROR_INVALID_HANDLE;
+    auto ofGraph = findGraphAllocation(address);
+    if (isCapturing(context, *state))
+      return ofGraph ? enqueue(context, state, MemoryFree{ofGraph}) : CUDA_ERROR_INVALID_VALUE;
     if (CUresult wrong = forbidInCapture(context, *state)) return wrong;
+    if (ofGraph) return freeOutstanding(context, ofGraph, state);
     Device *device = driver().deviceOf(address);
     auto allocation = device ? device->memory.lookup(address) : std::nullopt;
     if (!allocation || allocation->base != address || allocation->kind == AllocationRequest::Pinned)
@@ -251,4 +269,24 @@ VCUDA_API CUresult cuDeviceSetMemPool(CUdevice ordinal, CUmemoryPool handle) {
     device.currentPool = pool;
     return CUDA_SUCCESS;
   });
+}
+
+/// The same by place and kind of memory, of which there is pinned memory of devices.
+static CUresult findPlace(const CUmemLocation *place, int kind) {
+  if (!place || (kind != CU_MEM_ALLOCATION_TYPE_PINNED && kind != CU_MEM_ALLOCATION_TYPE_MANAGED))
+    return CUDA_ERROR_INVALID_VALUE;
+  bool served = place->type == CU_MEM_LOCATION_TYPE_DEVICE && kind == CU_MEM_ALLOCATION_TYPE_PINNED;
+  return served ? CUDA_SUCCESS : CUDA_ERROR_NOT_SUPPORTED;
+}
+VCUDA_API CUresult cuMemGetDefaultMemPool(CUmemoryPool *result, CUmemLocation *place, int kind) {
+  if (CUresult wrong = findPlace(place, kind)) return wrong;
+  return cuDeviceGetDefaultMemPool(result, place->id);
+}
+VCUDA_API CUresult cuMemGetMemPool(CUmemoryPool *result, CUmemLocation *place, int kind) {
+  if (CUresult wrong = findPlace(place, kind)) return wrong;
+  return cuDeviceGetMemPool(result, place->id);
+}
+VCUDA_API CUresult cuMemSetMemPool(CUmemLocation *place, int kind, CUmemoryPool pool) {
+  if (CUresult wrong = findPlace(place, kind)) return wrong;
+  return cuDeviceSetMemPool(place->id, pool);
 }

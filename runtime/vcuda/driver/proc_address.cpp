@@ -1,4 +1,5 @@
 // cuGetProcAddress: the library's own exports, with the version of each that a client asks for.
+#include "runtime/vcuda/driver/refused.h"
 #include "runtime/vcuda/driver/state.h"
 
 #include <cstring>
@@ -26,12 +27,22 @@ const Version versions[] = {
     {"cuGetProcAddress", 11030, "cuGetProcAddress"},
     {"cuGraphAddDependencies", 12030, "cuGraphAddDependencies_v2"},
     {"cuGraphAddDependencies", 10000, "cuGraphAddDependencies"},
+    {"cuGraphAddKernelNode", 12000, "cuGraphAddKernelNode_v2"},
+    {"cuGraphAddKernelNode", 10000, "cuGraphAddKernelNode"},
     {"cuGraphAddNode", 12030, "cuGraphAddNode_v2"},
     {"cuGraphAddNode", 12020, "cuGraphAddNode"},
+    {"cuGraphExecKernelNodeSetParams", 12000, "cuGraphExecKernelNodeSetParams_v2"},
+    {"cuGraphExecKernelNodeSetParams", 10010, "cuGraphExecKernelNodeSetParams"},
+    {"cuGraphExecUpdate", 12000, "cuGraphExecUpdate_v2"},
+    {"cuGraphExecUpdate", 10020, "cuGraphExecUpdate"},
     {"cuGraphGetEdges", 12030, "cuGraphGetEdges_v2"},
     {"cuGraphGetEdges", 10000, "cuGraphGetEdges"},
     {"cuGraphInstantiate", 12000, "cuGraphInstantiateWithFlags"},
     {"cuGraphInstantiate", 11000, "cuGraphInstantiate_v2"},
+    {"cuGraphKernelNodeGetParams", 12000, "cuGraphKernelNodeGetParams_v2"},
+    {"cuGraphKernelNodeGetParams", 10000, "cuGraphKernelNodeGetParams"},
+    {"cuGraphKernelNodeSetParams", 12000, "cuGraphKernelNodeSetParams_v2"},
+    {"cuGraphKernelNodeSetParams", 10000, "cuGraphKernelNodeSetParams"},
     {"cuGraphNodeGetDependencies", 12030, "cuGraphNodeGetDependencies_v2"},
     {"cuGraphNodeGetDependencies", 10000, "cuGraphNodeGetDependencies"},
     {"cuGraphNodeGetDependentNodes", 12030, "cuGraphNodeGetDependentNodes_v2"},
@@ -42,14 +53,25 @@ const Version versions[] = {
     {"cuMemAdvise", 8000, "cuMemAdvise"},
     {"cuMemPrefetchAsync", 12020, "cuMemPrefetchAsync_v2"},
     {"cuMemPrefetchAsync", 8000, "cuMemPrefetchAsync"},
+    {"cuStreamBatchMemOp", 11070, "cuStreamBatchMemOp_v2"},
+    {"cuStreamBatchMemOp", 8000, "cuStreamBatchMemOp"},
     {"cuStreamBeginCapture", 10010, "cuStreamBeginCapture_v2"},
     {"cuStreamBeginCapture", 10000, "cuStreamBeginCapture"},
     {"cuStreamGetCaptureInfo", 12030, "cuStreamGetCaptureInfo_v3"},
     {"cuStreamGetCaptureInfo", 11030, "cuStreamGetCaptureInfo_v2"},
+    {"cuStreamGetCaptureInfo", 10010, "cuStreamGetCaptureInfo"},
     {"cuStreamUpdateCaptureDependencies", 12030, "cuStreamUpdateCaptureDependencies_v2"},
     {"cuStreamUpdateCaptureDependencies", 11030, "cuStreamUpdateCaptureDependencies"},
     {"cuStreamGetCtx", 12050, "cuStreamGetCtx_v2"},
     {"cuStreamGetCtx", 9020, "cuStreamGetCtx"},
+    {"cuStreamWaitValue32", 11070, "cuStreamWaitValue32_v2"},
+    {"cuStreamWaitValue32", 8000, "cuStreamWaitValue32"},
+    {"cuStreamWaitValue64", 11070, "cuStreamWaitValue64_v2"},
+    {"cuStreamWaitValue64", 9000, "cuStreamWaitValue64"},
+    {"cuStreamWriteValue32", 11070, "cuStreamWriteValue32_v2"},
+    {"cuStreamWriteValue32", 8000, "cuStreamWriteValue32"},
+    {"cuStreamWriteValue64", 11070, "cuStreamWriteValue64_v2"},
+    {"cuStreamWriteValue64", 9000, "cuStreamWriteValue64"},
 };
 
 /// This library, by whatever name it was loaded.
@@ -97,7 +119,9 @@ VCUDA_API CUresult cuGetProcAddress_v2(const char *name, void **result, int vers
   if (!name || !result || flags > 2) return CUDA_ERROR_INVALID_VALUE;
   bool tooOld = false;
   // Only the API's own names: not those of the options below it.
-  *result = std::strncmp(name, "cu", 2) == 0 ? resolve(name, version, flags, tooOld) : nullptr;
+  // Nor those that only say that they are not served.
+  bool mayBe = std::strncmp(name, "cu", 2) == 0 && !isRefused(name);
+  *result = mayBe ? resolve(name, version, flags, tooOld) : nullptr;
   if (status)
     *status = *result  ? CU_GET_PROC_ADDRESS_SUCCESS
               : tooOld ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT

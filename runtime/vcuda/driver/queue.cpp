@@ -5,6 +5,9 @@
 
 namespace dlc::vcuda {
 
+/// How often a word of memory is looked at that a stream waits for.
+constexpr auto pollInterval = std::chrono::microseconds(200);
+
 Queue::Queue(const Schedule &schedule) : schedule(schedule), random(schedule.seed) {
   legacyStream = create(/*blocking=*/true, /*priority=*/0);
   legacyStream->legacy = true;
@@ -37,7 +40,14 @@ void Queue::destroy(const std::shared_ptr<StreamState> &stream) {
 }
 
 Point Queue::submit(const std::shared_ptr<StreamState> &stream, Task task, std::vector<Point> after) {
+  std::vector<Command> one;
+  one.push_back({std::move(task), std::move(after)});
+  return submit(stream, std::move(one));
+}
+
+Point Queue::submit(const std::shared_ptr<StreamState> &stream, std::vector<Command> commands) {
   Point point;
+  auto &after = commands.front().after;
   {
     std::lock_guard lock(mutex);
     // The legacy stream waits for all blocking streams, and they for it.
@@ -47,8 +57,8 @@ Point Queue::submit(const std::shared_ptr<StreamState> &stream, Task task, std::
       if (ordered && other->completed < other->submitted) after.push_back({other, other->submitted});
     }
     std::erase_if(after, [](const Point &p) { return isReached(p); });
-    stream->pending.push_back({std::move(task), std::move(after)});
-    point = {stream, ++stream->submitted};
+    for (Command &command : commands) stream->pending.push_back(std::move(command));
+    point = {stream, stream->submitted += commands.size()};
     if (!worker.joinable()) worker = std::thread([this] { work(); });
   }
   wake.notify_one();
@@ -102,8 +112,16 @@ bool Queue::stop(int milliseconds) {
 }
 
 bool Queue::ready(const StreamState &stream) const {
-  return !stream.pending.empty() &&
-         std::all_of(stream.pending.front().after.begin(), stream.pending.front().after.end(), isReached);
+  if (stream.pending.empty()) return false;
+  const Command &next = stream.pending.front();
+  return std::all_of(next.after.begin(), next.after.end(), isReached) && (!next.isReady || next.isReady());
+}
+
+/// Whether something may get ready without a word of anybody.
+bool Queue::isPolling() const {
+  return std::any_of(streams.begin(), streams.end(), [](const auto &stream) {
+    return !stream->pending.empty() && stream->pending.front().isReady;
+  });
 }
 
 /// The stream whose first command runs next: the highest priority (lowest number) first.
@@ -131,7 +149,12 @@ void Queue::work() {
   std::unique_lock lock(mutex);
   for (;;) {
     std::shared_ptr<StreamState> stream;
-    wake.wait(lock, [&] { return (stream = pick()) || stopping; });
+    while (!(stream = pick()) && !stopping) {
+      if (isPolling())
+        wake.wait_for(lock, pollInterval);
+      else
+        wake.wait(lock);
+    }
     if (!stream) return;
     Command command = std::move(stream->pending.front());
     stream->pending.pop_front();

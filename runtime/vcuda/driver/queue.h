@@ -33,6 +33,8 @@ using Task = std::function<void()>;
 struct Command {
   Task run;
   std::vector<Point> after;
+  /// If there is one: whether the command may run, asked again and again. Until then only its stream waits.
+  std::function<bool()> isReady = nullptr;
 };
 
 /// Guarded by its queue's mutex.
@@ -58,6 +60,8 @@ public:
   const std::shared_ptr<StreamState> &legacy() const { return legacyStream; }
 
   Point submit(const std::shared_ptr<StreamState> &stream, Task task, std::vector<Point> after = {});
+  /// Commands that nothing of another thread comes between; not none.
+  Point submit(const std::shared_ptr<StreamState> &stream, std::vector<Command> commands);
   Point last(const std::shared_ptr<StreamState> &stream);
   bool reached(const Point &point);
   /// Whether all of a stream has run; for the legacy stream, all blocking streams with it.
@@ -70,6 +74,7 @@ public:
 
 private:
   bool ready(const StreamState &stream) const;
+  bool isPolling() const;
   std::shared_ptr<StreamState> pick();
   void work();
   static bool isReached(const Point &point) {

@@ -25,6 +25,8 @@ struct GraphNode;
 struct GraphExec;
 struct LinkState;
 struct StreamCapture;
+struct GraphAllocation;
+struct UserObject;
 
 /// A memory pool. Its memory is the device's: a pool only counts.
 struct Pool {
@@ -160,6 +162,8 @@ struct Context : std::enable_shared_from_this<Context> {
   std::map<int, size_t> limits;
   std::map<std::thread::id, std::shared_ptr<StreamState>> threadStreams;
   std::map<const StreamState *, StreamCapture> captures;
+  /// What clients set on streams, by the attribute's number; hints all of them.
+  std::map<const StreamState *, std::map<int, CUlaunchAttributeValue>> streamAttributes;
   std::atomic<bool> capturing{false}; ///< `captures` is not empty; for a quick look
   Queue queue;                        ///< last, so that it ends before what its commands use
 };
@@ -169,6 +173,16 @@ struct HostRange {
   uint64_t bytes = 0;
   unsigned flags = 0;
   uint64_t context = 0;
+};
+
+/// Allocations of graphs, by address, and what they come to per device.
+struct GraphMemory {
+  struct Totals {
+    uint64_t used = 0, usedHigh = 0, reserved = 0, reservedHigh = 0;
+  };
+  std::mutex mutex; ///< guards what follows, and the allocations' states
+  std::map<CUdeviceptr, std::weak_ptr<GraphAllocation>> allocations;
+  std::map<CUdevice, Totals> totals;
 };
 
 struct Driver {
@@ -192,6 +206,8 @@ struct Driver {
   HandleTable<CUgraphExec, GraphExec> graphExecs{0x1b};
   HandleTable<CUlinkState, LinkState> links{0x1c};
   HandleTable<struct CUmemHandle_st *, MemoryHandle> memoryHandles{0x1d};
+  HandleTable<CUuserObject, UserObject> userObjects{0x1e};
+  GraphMemory graphMemory;
 
   std::mutex hostMutex; ///< guards hostRanges
   std::map<uint64_t, HostRange> hostRanges;

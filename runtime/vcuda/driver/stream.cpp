@@ -17,6 +17,23 @@ template <typename Work> CUresult onStream(CUstream handle, Work work) {
   });
 }
 
+/// Attributes of streams are some of those of launches.
+bool isStreamAttribute(int attribute) {
+  return attribute == CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW ||
+         attribute == CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY ||
+         attribute == CU_LAUNCH_ATTRIBUTE_PRIORITY || attribute == CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP ||
+         attribute == CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN;
+}
+
+/// What an attribute is before anybody sets it.
+CUlaunchAttributeValue defaultValue(int attribute, const StreamState &state) {
+  CUlaunchAttributeValue value = {};
+  if (attribute == CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY) value.syncPolicy = 1; // automatic
+  if (attribute == CU_LAUNCH_ATTRIBUTE_PRIORITY) value.priority = state.priority;
+  if (attribute == CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP) value.pad[1] = 1; // default and remote domain
+  return value;
+}
+
 } // namespace
 
 VCUDA_API CUresult cuStreamCreateWithPriority(CUstream *result, unsigned flags, int priority) {
@@ -43,6 +60,10 @@ VCUDA_API CUresult cuStreamDestroy_v2(CUstream handle) {
     auto context = stream->context.lock();
     if (!context) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
     context->queue.destroy(stream->state);
+    {
+      std::lock_guard lock(context->mutex);
+      context->streamAttributes.erase(stream->state.get());
+    }
     return CUresult(context->error.load());
   });
 }
@@ -115,6 +136,40 @@ VCUDA_API CUresult cuStreamGetCtx(CUstream handle, CUcontext *result) {
 VCUDA_API CUresult cuStreamGetCtx_v2(CUstream handle, CUcontext *context, void **greenContext) {
   if (greenContext) *greenContext = nullptr;
   return cuStreamGetCtx(handle, context);
+}
+
+VCUDA_API CUresult cuStreamGetAttribute(CUstream handle, int attribute, CUlaunchAttributeValue *value) {
+  return onStream(handle, [&](Context &context, auto &state) -> CUresult {
+    if (!value || !isStreamAttribute(attribute)) return CUDA_ERROR_INVALID_VALUE;
+    std::lock_guard lock(context.mutex);
+    const auto &set = context.streamAttributes[state.get()];
+    auto it = set.find(attribute);
+    *value = it == set.end() ? defaultValue(attribute, *state) : it->second;
+    return CUDA_SUCCESS;
+  });
+}
+
+/// A priority is one from the start: setting it later changes what is told, not the order.
+VCUDA_API CUresult cuStreamSetAttribute(CUstream handle, int attribute, const CUlaunchAttributeValue *value) {
+  return onStream(handle, [&](Context &context, auto &state) -> CUresult {
+    if (!value || !isStreamAttribute(attribute)) return CUDA_ERROR_INVALID_VALUE;
+    bool isPolicy = attribute == CU_LAUNCH_ATTRIBUTE_SYNCHRONIZATION_POLICY;
+    if (isPolicy && (value->syncPolicy < 1 || value->syncPolicy > 4)) return CUDA_ERROR_INVALID_VALUE;
+    std::lock_guard lock(context.mutex);
+    context.streamAttributes[state.get()][attribute] = *value;
+    return CUDA_SUCCESS;
+  });
+}
+
+VCUDA_API CUresult cuStreamCopyAttributes(CUstream targetHandle, CUstream sourceHandle) {
+  return onStream(sourceHandle, [&](Context &context, auto &source) -> CUresult {
+    auto target = streamState(context, targetHandle);
+    if (!target) return CUDA_ERROR_INVALID_HANDLE;
+    std::lock_guard lock(context.mutex);
+    auto copy = context.streamAttributes[source.get()];
+    context.streamAttributes[target.get()] = std::move(copy);
+    return CUDA_SUCCESS;
+  });
 }
 
 VCUDA_API CUresult cuStreamAddCallback(CUstream handle, CUstreamCallback callback, void *data,

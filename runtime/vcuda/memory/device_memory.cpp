@@ -173,7 +173,7 @@ std::optional<Allocation> DeviceMemory::allocate(const AllocationRequest &reques
   uint64_t &counter = shared ? sharedBytes : usedBytes;
   uint64_t limit = shared ? sharedLimit : capacityBytes;
   uint64_t cost = roundUp(request.bytes, redZoneBytes);
-  if (cost > limit - counter) return std::nullopt;
+  if (!request.isAddressOnly && cost > limit - counter) return std::nullopt;
 
   uint64_t redZone = shared ? page : redZoneBytes;
   uint64_t alignment = std::max(request.alignment, redZone);
@@ -192,7 +192,8 @@ std::optional<Allocation> DeviceMemory::allocate(const AllocationRequest &reques
     return std::nullopt;
   }
   forgetFreed(allocation.rangeBegin, allocation.rangeEnd);
-  counter += cost;
+  allocation.isClaimed = !request.isAddressOnly;
+  if (allocation.isClaimed) counter += cost;
   mark(allocation.base, allocation.bytes, fresh(request));
   allocations.emplace(allocation.base, allocation);
   return allocation;
@@ -203,14 +204,49 @@ bool DeviceMemory::commit(uint64_t address) {
   auto it = findOrdinary(address);
   if (it == allocations.end()) return false;
   it->second.committed = true;
+  if (it->second.isAddressOnly) it->second.id = nextAllocationId(); // another one at the same address
   mark(address, it->second.bytes, fresh(it->second));
   return true;
+}
+
+void DeviceMemory::decommit(uint64_t address) {
+  std::unique_lock lock(mutex);
+  auto it = findOrdinary(address);
+  if (it == allocations.end() || !it->second.committed) return;
+  it->second.committed = false;
+  clear(it->second);
+}
+
+bool DeviceMemory::claim(uint64_t address) {
+  std::unique_lock lock(mutex);
+  auto it = findOrdinary(address);
+  if (it == allocations.end()) return false;
+  uint64_t cost = roundUp(it->second.bytes, redZoneBytes);
+  if (it->second.isClaimed || cost > capacityBytes - usedBytes) return it->second.isClaimed;
+  usedBytes += cost;
+  return it->second.isClaimed = true;
+}
+
+void DeviceMemory::unclaim(uint64_t address) {
+  std::unique_lock lock(mutex);
+  auto it = findOrdinary(address);
+  if (it == allocations.end() || !it->second.isClaimed) return;
+  usedBytes -= roundUp(it->second.bytes, redZoneBytes);
+  it->second.isClaimed = false;
+}
+
+void DeviceMemory::abandon(uint64_t address) {
+  std::unique_lock lock(mutex);
+  auto it = findOrdinary(address);
+  if (it == allocations.end()) return;
+  it->second.isAddressOnly = false;
+  if (!it->second.committed) freeLocked(it);
 }
 
 void DeviceMemory::freeLocked(std::map<uint64_t, Allocation>::iterator it) {
   const Allocation &allocation = it->second;
   bool shared = allocation.kind != AllocationRequest::Device;
-  (shared ? sharedBytes : usedBytes) -= roundUp(allocation.bytes, redZoneBytes);
+  if (allocation.isClaimed) (shared ? sharedBytes : usedBytes) -= roundUp(allocation.bytes, redZoneBytes);
   if (shared) unshare(allocation);
   clear(allocation);
   ranges.give(allocation.rangeBegin, allocation.rangeEnd);
@@ -296,8 +332,10 @@ bool DeviceMemory::covers(uint64_t address, uint64_t count) const {
 AllocationInfo DeviceMemory::find(uint64_t address) const {
   std::shared_lock lock(mutex);
   if (const Allocation *a = lookupLocked(address, 1)) {
-    bool isHidden = a->kind == AllocationRequest::Mapped && !a->committed;
-    return {isHidden ? AllocationInfo::NoAccess : AllocationInfo::Live, a->base, a->bytes, a->id, a->name};
+    auto kind = AllocationInfo::Live;
+    if (!a->committed && a->kind == AllocationRequest::Mapped) kind = AllocationInfo::NoAccess;
+    if (!a->committed && a->isAddressOnly) kind = AllocationInfo::Freed;
+    return {kind, a->base, a->bytes, a->id, a->name};
   }
   auto old = freed.upper_bound(address);
   if (old != freed.begin() && address - std::prev(old)->first < std::prev(old)->second.bytes)
@@ -354,6 +392,14 @@ void DeviceMemory::read(void *target, uint64_t address, uint64_t count) const {
 void DeviceMemory::copy(uint64_t target, uint64_t source, uint64_t count) {
   std::memmove(host(target), host(source), count);
   std::memmove(state + (target - base), state + (source - base), count);
+}
+
+void DeviceMemory::store(uint64_t address, uint64_t value, unsigned count) {
+  if (count == 8)
+    __atomic_store_n(reinterpret_cast<uint64_t *>(host(address)), value, __ATOMIC_RELEASE);
+  else
+    __atomic_store_n(reinterpret_cast<uint32_t *>(host(address)), uint32_t(value), __ATOMIC_RELEASE);
+  std::memset(state + (address - base), ByteReady, count);
 }
 
 void DeviceMemory::fill(uint64_t address, uint64_t pattern, unsigned patternSize, uint64_t elements) {

@@ -41,6 +41,8 @@ struct AllocationRequest {
   uint64_t pool = 0;        ///< number of the memory pool, or 0
   unsigned flags = 0;       ///< as given to the API, for its queries
   bool committed = true;    ///< false: accessible only from commit() or setAccess() on
+  /// Holds addresses until claim() sets memory aside for them, and is accessible from commit() to decommit().
+  bool isAddressOnly = false;
   std::string name;
 };
 
@@ -62,6 +64,7 @@ struct Allocation : AllocationRequest {
   uint64_t base = 0;
   uint64_t id = 0;                       ///< number in the process, never reused
   uint64_t rangeBegin = 0, rangeEnd = 0; ///< with its red zones
+  bool isClaimed = true;                 ///< memory is set aside for it
   bool freeing = false;                  ///< a stream-ordered free is under way
   std::shared_ptr<Physical> physical;    ///< of a mapping
 };
@@ -79,6 +82,14 @@ public:
   std::optional<Allocation> allocate(const AllocationRequest &request);
   /// Makes a stream-ordered allocation accessible; false if there is none at `base`.
   bool commit(uint64_t base);
+  /// Makes it inaccessible again; what was there is gone.
+  void decommit(uint64_t base);
+  /// Of allocations that hold addresses only: sets memory aside, if there is any left; gives it back.
+  bool claim(uint64_t base);
+  void unclaim(uint64_t base);
+  /// The end of one: if it is accessible it becomes an allocation like others, otherwise its addresses are
+  /// free.
+  void abandon(uint64_t base);
   /// Ends the allocation that starts at `base`; false if there is none.
   bool free(uint64_t base);
   /// Marks a stream-ordered free as requested; false if there is no allocation at `base` or it is being freed
@@ -133,6 +144,8 @@ public:
   void write(uint64_t address, const void *source, uint64_t count);
   void read(void *target, uint64_t address, uint64_t count) const;
   void copy(uint64_t target, uint64_t source, uint64_t count); ///< states move along; ranges may overlap
+  /// Writes a word of 4 or 8 bytes at once.
+  void store(uint64_t address, uint64_t value, unsigned bytes);
   void fill(uint64_t address, uint64_t pattern, unsigned patternBytes, uint64_t elements);
 
   /// With checks off the machine does not keep byte states, so everything counts as written from the start.

@@ -278,7 +278,7 @@ TEST_F(GraphNodesTest, NodesOfAnyTypeByOneCall) {
   EXPECT_EQ(typeOf(kernel), kernelNode);
   EXPECT_EQ(typeOf(empty), emptyNode);
   EXPECT_EQ(typeOf(wait), waitNode);
-  other.type = 10; // an allocation
+  other.type = 13; // one with a condition
   EXPECT_EQ(call("cuGraphAddNode", &none, graph, after, edges, size_t(1), &other), 801);
   other.type = 77;
   EXPECT_EQ(call("cuGraphAddNode", &none, graph, after, edges, size_t(1), &other), invalidValue);
