@@ -25,9 +25,10 @@
 // from elements at the same place or in a window around it, where the channels of a position fill 8-byte
 // words; and pointwise and pooled results that only convolutions read, such as a model's input that was cast.
 // There a few zero channels may be added to input and filter to fill the words: three channels of a picture
-// become four. What stays: results of the model, and what a matrix product reads (it flattens channels and
-// positions into one dim). Filters of convolutions have their channels last where the input has: k runs along
-// both.
+// become four. Where a convolution's window goes over half words that stay row-major, such as an fp16 input
+// of the model, a region of its own makes a copy that does not. What stays: results of the model, and what a
+// matrix product reads (it flattens channels and positions into one dim). Filters of convolutions have their
+// channels last where the input has: k runs along both.
 //
 // Legal: a renaming of dims, undone by every reader; products with added zeros are zeros. Runs last, when it
 // is known which tensors are stored and with which elements; before constants are folded for the last time.
@@ -82,6 +83,9 @@ public:
 
   LogicalResult run() {
     for (auto region : llvm::make_early_inc_range(function.front().getOps<RegionOp>())) {
+      for (OpOperand &operand : region->getOpOperands())
+        if (isWorthACopy(operand))
+          if (failed(copyFor(operand))) return failure();
       decide(region);
       if (failed(rebuild(region))) return failure();
     }
@@ -89,6 +93,40 @@ public:
   }
 
 private:
+  //===- Copies -------------------------------------------------------------------===//
+
+  /// Whether a region should read a copy that lies channels-last. Half words cannot be copied to shared
+  /// memory one by one while others are multiplied, and windows would read each of them once a tap.
+  bool isWorthACopy(OpOperand &operand) {
+    auto region = cast<RegionOp>(operand.getOwner());
+    Value value = operand.get();
+    if (!movesWeights || region.getHero() != "conv" || moved.contains(value) ||
+        elementTypeOf(value).getIntOrFloatBitWidth() != 16 || !feedsConvolutions(operand))
+      return false;
+    bool hasWindow = llvm::all_of(
+        region.getBody().getArgument(operand.getOperandNumber()).getUsers(), [](Operation *user) {
+          return withoutUnits(ArrayRef(dimsOf(cast<ConvOp>(user).getFilter())).drop_front(2)).size() > 0;
+        });
+    auto missing = missingChannels(value);
+    return hasWindow && missing && isCheap(value, *missing);
+  }
+
+  LogicalResult copyFor(OpOperand &operand) {
+    auto region = cast<RegionOp>(operand.getOwner());
+    Value value = operand.get();
+    if (Value copy = copies.lookup(value)) return operand.set(copy), success();
+    b.setInsertionPoint(region);
+    auto copy = RegionOp::create(b, value.getLoc(), TypeRange{value.getType()}, ValueRange{value},
+                                 ("k_copy_" + Twine(copies.size())).str(), "none");
+    Block *body = b.createBlock(&copy.getBody());
+    YieldOp::create(b, value.getLoc(), ValueRange{body->addArgument(value.getType(), value.getLoc())});
+    operand.set(copy.getResult(0));
+    decide(copy);
+    LogicalResult done = rebuild(copy); // which may put another region in its place
+    copies[value] = operand.get();
+    return done;
+  }
+
   //===- The decision -----------------------------------------------------------===//
 
   /// Whether a value of a region's body is computed from elements that lie channels-last.
@@ -130,17 +168,23 @@ private:
     return source && !isa<RegionOp>(source) ? &operand : nullptr;
   }
 
-  /// Whether nothing but ungrouped convolutions over weights reads a result, each directly.
-  bool onlyConvolutionsRead(Value result) {
-    return !result.use_empty() && llvm::all_of(result.getUses(), [](OpOperand &use) {
-      auto reader = dyn_cast<RegionOp>(use.getOwner());
-      if (!reader) return false;
-      return llvm::all_of(
-          reader.getBody().getArgument(use.getOperandNumber()).getUses(), [&](OpOperand &inner) {
-            auto conv = dyn_cast<ConvOp>(inner.getOwner());
-            return conv && inner.getOperandNumber() == 0 && conv.getGroups() == 1 && filterOf(reader, conv);
-          });
+  /// Whether a region reads an operand by ungrouped convolutions over weights alone, each directly.
+  static bool feedsConvolutions(OpOperand &operand) {
+    auto reader = dyn_cast<RegionOp>(operand.getOwner());
+    if (!reader) return false;
+    BlockArgument argument = reader.getBody().getArgument(operand.getOperandNumber());
+    return llvm::all_of(argument.getUses(), [&](OpOperand &inner) {
+      auto conv = dyn_cast<ConvOp>(inner.getOwner());
+      return conv && inner.getOperandNumber() == 0 && conv.getGroups() == 1 && filterOf(reader, conv);
     });
+  }
+  static bool onlyConvolutionsRead(Value result) {
+    return !result.use_empty() && llvm::all_of(result.getUses(), feedsConvolutions);
+  }
+
+  /// Added channels are multiplied, too: a third more at most.
+  static bool isCheap(Value value, int64_t missing) {
+    return missing * 3 <= *dimsOf(value)[1].constantValue();
   }
 
   /// Whether a result should lie channels-last, if nothing hinders it.
@@ -148,10 +192,9 @@ private:
     auto missing = missingChannels(value);
     if (!missing) return false;
     if (*missing == 0 && follows(value)) return true;
-    // Added channels are multiplied, too: a third more at most.
-    bool isCheap = *missing * 3 <= *dimsOf(value)[1].constantValue();
     bool isElementwise = region.getHero() == "none" || region.getHero() == "window";
-    if (!movesWeights || !isElementwise || !isCheap || !onlyConvolutionsRead(result)) return false;
+    if (!movesWeights || !isElementwise || !isCheap(value, *missing) || !onlyConvolutionsRead(result))
+      return false;
     added[result] = *missing;
     return true;
   }
@@ -293,6 +336,7 @@ private:
   RemarkSink &remarks;
   OpBuilder b;
   DenseSet<Value> moved;                               ///< results that lie channels-last
+  DenseMap<Value, Value> copies;                       ///< made for convolutions, by what they are of
   DenseMap<Value, int64_t> added;                      ///< channels of zeros of such results
   DenseMap<std::pair<Value, unsigned>, Value> filters; ///< by weight, whether depthwise, and added channels
   DenseMap<Value, bool> known;

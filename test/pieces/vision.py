@@ -214,8 +214,8 @@ def spatial_attention():
 
 
 def half_images():
-    """Kept in fp16: convolutions of what nobody has put channels-last, which they gather element by element: inputs of three
-    channels, of one and of volumes, and a pool that is a result."""
+    """Kept in fp16: convolutions of what nobody has put channels-last: inputs of three channels, of one and of volumes, and a
+    pool that is a result. Some read a copy, those of one channel and of groups gather element by element."""
     n = Net(opset=17)
     x = n.input("x", ["batch", 3, "height", "width"], HALF)
     gray = n.input("gray", ["batch", 1, "height", "width"], HALF)

@@ -115,3 +115,26 @@ func.func @pooled_picture(%x: !x) -> !y {
   %y = graph.conv %p, %w strides [1, 1] dilations [1, 1] low <1, 1> high <1, 1> groups 1 : !p, tensor<8x16x3x3xf16> -> !y
   return %y : !y
 }
+
+// -----
+
+// A model's input stays as it is. Convolutions with windows over half words read one copy; others read it as it lies.
+// CHECK-LABEL: func.func @half_input
+// CHECK:         %[[C:.*]] = graph.region "k_copy_0" hero "none" (%[[X:.*]] = %arg0 : tensor<2x16x6x6xf16>) -> (tensor<2x6x6x16xf16>) {
+// CHECK-NEXT:      %[[T:.*]] = graph.transpose %[[X]] perm [0, 2, 3, 1]
+// CHECK-NEXT:      graph.yield %[[T]]
+// CHECK:         graph.region "k0_conv" hero "conv" (%{{.*}} = %[[C]] : tensor<2x6x6x16xf16>, %{{.*}} = %{{.*}} : tensor<8x3x3x16xf16>)
+// CHECK:         graph.region "k1_conv" hero "conv" (%{{.*}} = %arg0 : tensor<2x16x6x6xf16>, %{{.*}} = %{{.*}} : tensor<8x16x1x1xf16>)
+// CHECK:         graph.region "k2_conv" hero "conv" (%{{.*}} = %[[C]] : tensor<2x6x6x16xf16>, %{{.*}} = %{{.*}} : tensor<8x3x1x16xf16>)
+// WHY: changed: result 0 of k_copy_0: assign-storage: stored with the channels last
+!x = tensor<2x16x6x6xf16>
+!y = tensor<2x8x6x6xf16>
+func.func @half_input(%x: !x) -> (!y, !y, !y) {
+  %w0 = graph.constant #graph.weight<"w0"> -> tensor<8x16x3x3xf16>
+  %w1 = graph.constant #graph.weight<"w1"> -> tensor<8x16x1x1xf16>
+  %w2 = graph.constant #graph.weight<"w2"> -> tensor<8x16x3x1xf16>
+  %a = graph.conv %x, %w0 strides [1, 1] dilations [1, 1] low <1, 1> high <1, 1> groups 1 : !x, tensor<8x16x3x3xf16> -> !y
+  %b = graph.conv %x, %w1 strides [1, 1] dilations [1, 1] low <0, 0> high <0, 0> groups 1 : !x, tensor<8x16x1x1xf16> -> !y
+  %c = graph.conv %x, %w2 strides [1, 1] dilations [1, 1] low <1, 0> high <1, 0> groups 1 : !x, tensor<8x16x3x1xf16> -> !y
+  return %a, %b, %c : !y, !y, !y
+}
