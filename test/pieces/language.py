@@ -275,6 +275,23 @@ def mixture():
     return n, TEXTS, TEXT_SIZES
 
 
+def einsum_attention():
+    """Keras's attention with a dim for the heads in its weights, contracted by Einsum; distances of keys as a third operand."""
+    n, width, heads = Net(opset=13), 32, 4
+    x = n.input("x", ["batch", "seq", width])
+
+    def einsum(equation, *operands):
+        return n.node("Einsum", *operands, equation=equation)
+
+    q, k, v = (einsum("abc,cde->abde", x, n.weights(width, heads, 8, fan=width)) for _ in range(3))
+    scores = n.node("Softmax", einsum("aecd,abcd->acbe", k, n.node("Mul", q, n.scalar(8 ** -0.5))), axis=-1)
+    y = einsum("acbe,aecd->abcd", scores, v)
+    n.output(einsum("abcd,cde->abe", y, n.weights(heads, 8, width, fan=width)), 3)
+    n.output(einsum("b h i d, h j d, ... -> b i j", n.transpose(q, 0, 2, 1, 3), n.weights(heads, 5, 8), n.scalar(0.5)), 3)
+    n.output(einsum("bsd,bsd", x, x), 0)
+    return n, TEXTS, TEXT_SIZES
+
+
 def recommendation():
     """DLRM: several tables, all pairs of dot products of which the lower triangle is taken, two towers."""
     n, tables, width = Net(opset=13), 5, 16
@@ -298,4 +315,5 @@ def recommendation():
 
 def pieces():
     return {f.__name__: f for f in (t5_bias, llama_rotary, padding_mask, mask_positions, embedding_bag, gpt2_torchscript,
-                                    half_block, bfloat_block, last_token, static_cache, tf_shapes, sinusoids, mixture, recommendation)}
+                                    half_block, bfloat_block, last_token, static_cache, tf_shapes, sinusoids, mixture, einsum_attention,
+                                    recommendation)}

@@ -18,7 +18,7 @@ def difference(a, b):
     """a - b in fp64, where equal infinities and NaN beside NaN count as no difference."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     with np.errstate(invalid="ignore"):
-        d = a - b
+        d = np.asarray(a - b) # of scalars numpy makes no array
     d[(a == b) | (np.isnan(a) & np.isnan(b))] = 0.0
     d[np.isnan(d)] = np.inf
     return d
