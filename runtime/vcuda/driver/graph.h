@@ -3,7 +3,8 @@
 // What a stream is asked to do is a Payload: run at once from a queue, or kept in a graph's node and run at
 // every launch of the graph. A graph is launched as one command of its stream that runs the nodes in an order
 // which their edges allow; a node that waits for a word of memory begins another command. graph.cpp has
-// graphs and their instances, graph_nodes.cpp the nodes, capture.cpp makes graphs from calls.
+// graphs and their instances, graph_nodes.cpp the nodes, graph_payloads.cpp what their parameters mean,
+// graph_edges.cpp what lies between them; capture.cpp makes graphs from calls.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_DRIVER_GRAPH_H
@@ -89,6 +90,20 @@ CUresult readPayload(Context &context, const CUDA_BATCH_MEM_OP_NODE_PARAMS *p, P
 bool isMemoryNode(const Payload &payload);
 /// What the parameters of any node mean; a child graph is the client's own still.
 CUresult readPayload(Context &context, const CUgraphNodeParams *p, Payload &payload);
+
+/// A child graph becomes the node's own; false when it can't be cloned.
+bool own(Payload &payload);
+
+/// Calls `use(graph, node)` with the graph's mutex held.
+template <typename Use> CUresult withNode(CUgraphNode handle, Use use) {
+  return api([&]() -> CUresult {
+    auto node = driver().graphNodes.find(handle);
+    auto graph = node ? node->graph.lock() : nullptr;
+    if (!graph) return CUDA_ERROR_INVALID_VALUE;
+    std::lock_guard lock(graph->mutex);
+    return use(*graph, *node);
+  });
+}
 
 /// The nodes that handles mean; false when one is not of the graph or comes twice.
 bool readNodes(const std::shared_ptr<Graph> &graph, const CUgraphNode *handles, size_t count,
