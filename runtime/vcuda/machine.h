@@ -238,6 +238,12 @@ struct LaunchConfig {
   uint64_t launchNumber = 0; ///< counted by the driver from 1 up, over all launches into one GlobalMemory
 };
 
+/// A line of the program that PTX was made from.
+struct SourcePlace {
+  std::string file;
+  uint32_t line = 0;
+};
+
 /// One thing that a check found. Findings of one launch are merged by (check, instruction): `count` says how
 /// often, the rest describes the first occurrence in the order of CTA and thread. Their order is
 /// deterministic.
@@ -248,6 +254,7 @@ struct Finding {
   uint32_t ptxLine = 0;
   std::string sourceFile; ///< from .loc, or empty
   uint32_t sourceLine = 0;
+  std::vector<SourcePlace> inlinedAt; ///< where the line's function was inlined, the innermost call first
   Dim3 cta = {0, 0, 0};
   Dim3 thread = {0, 0, 0};
   std::string message;
@@ -256,6 +263,7 @@ struct Finding {
   uint32_t otherPtxLine = 0;
   std::string otherSourceFile;
   uint32_t otherSourceLine = 0;
+  std::vector<SourcePlace> otherInlinedAt;
   std::string other; ///< in words: which thread, warp or CTA
   /// Full checks know which thread: `otherIsThread`.
   bool otherIsThread = false;

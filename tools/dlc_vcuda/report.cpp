@@ -10,12 +10,16 @@ static std::string place(const Json &d) {
          std::to_string(d[2].get<unsigned>()) + ")";
 }
 
+static std::string source(const Json &f) {
+  return f["source_file"].get<std::string>() + ":" + std::to_string(f["source_line"].get<uint64_t>());
+}
+
 static std::string where(const Json &f) {
   std::string text = "PTX line " + std::to_string(f["ptx_line"].get<uint64_t>());
-  if (f["source_line"].get<uint64_t>())
-    text += " (" + f["source_file"].get<std::string>() + ":" +
-            std::to_string(f["source_line"].get<uint64_t>()) + ")";
-  return text;
+  if (!f["source_line"].get<uint64_t>()) return text;
+  text += " (" + source(f);
+  for (const Json &call : f.value("inlined_at", Json::array())) text += ", inlined at " + source(call);
+  return text + ")";
 }
 
 std::string describeFindings(const Json &findings) {

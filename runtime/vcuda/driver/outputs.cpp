@@ -17,16 +17,32 @@ std::string text(const Json &json, int indent = -1) {
 
 Json place(Dim3 d) { return Json::array({d.x, d.y, d.z}); }
 
+/// Only where something was inlined.
+void addCalls(Json &j, const std::vector<SourcePlace> &calls) {
+  for (const SourcePlace &call : calls)
+    j["inlined_at"].push_back({{"source_file", call.file}, {"source_line", call.line}});
+}
+
+/// " (file:line, inlined at file:line)", or nothing.
+std::string placeText(const std::string &file, uint32_t line, const std::vector<SourcePlace> &calls) {
+  if (!line) return {};
+  std::string out = " (" + file + ":" + std::to_string(line);
+  for (const SourcePlace &call : calls) out += ", inlined at " + call.file + ":" + std::to_string(call.line);
+  return out + ")";
+}
+
 Json toJson(const Finding &f, uint64_t launch) {
   Json j = {{"check", f.check},      {"kernel", f.kernel},          {"launch", launch},
             {"ptx_line", f.ptxLine}, {"source_file", f.sourceFile}, {"source_line", f.sourceLine},
             {"cta", place(f.cta)},   {"thread", place(f.thread)},   {"message", f.message},
             {"count", f.count}};
+  addCalls(j, f.inlinedAt);
   if (f.otherPtxLine)
     j["other"] = {{"ptx_line", f.otherPtxLine},
                   {"source_file", f.otherSourceFile},
                   {"source_line", f.otherSourceLine},
                   {"text", f.other}};
+  if (f.otherPtxLine) addCalls(j["other"], f.otherInlinedAt);
   if (f.otherIsThread) j["other"].update({{"cta", place(f.otherCta)}, {"thread", place(f.otherThread)}});
   return j;
 }
@@ -179,7 +195,7 @@ std::string Outputs::summary() {
   for (size_t i = 0; i < findings.size() && i < shown; ++i) {
     const Finding &f = findings[i];
     out += "  " + f.check + " in " + f.kernel + ", PTX line " + std::to_string(f.ptxLine);
-    if (f.sourceLine) out += " (" + f.sourceFile + ":" + std::to_string(f.sourceLine) + ")";
+    out += placeText(f.sourceFile, f.sourceLine, f.inlinedAt);
     out += ", CTA (" + std::to_string(f.cta.x) + "," + std::to_string(f.cta.y) + "," +
            std::to_string(f.cta.z) + "), thread (" + std::to_string(f.thread.x) + "," +
            std::to_string(f.thread.y) + "," + std::to_string(f.thread.z) + "): " + f.message;
@@ -187,7 +203,7 @@ std::string Outputs::summary() {
     out += "\n";
     if (!f.otherPtxLine) continue;
     out += "    with PTX line " + std::to_string(f.otherPtxLine);
-    if (f.otherSourceLine) out += " (" + f.otherSourceFile + ":" + std::to_string(f.otherSourceLine) + ")";
+    out += placeText(f.otherSourceFile, f.otherSourceLine, f.otherInlinedAt);
     out += ": " + f.other + "\n";
   }
   if (findings.size() > shown) out += "  ... " + std::to_string(findings.size() - shown) + " more\n";

@@ -43,6 +43,7 @@ struct CodeFunction {
 
 struct SourceLine {
   uint32_t file = 0, line = 0;
+  uint32_t inlinedBy = 0; ///< index into Code::inlinedCalls, 0 = none; of one of those, the call around it
 };
 
 /// Functions that PTX declares and the system has.
@@ -62,6 +63,7 @@ struct Code {
   std::vector<CodeFunction> functions;
   std::vector<BlockInfo> blocks;
   std::vector<SourceLine> sources;
+  std::vector<SourceLine> inlinedCalls; ///< the first stands for none
   std::vector<CallSite> calls;
   std::vector<std::vector<uint32_t>> branchTables; ///< instruction indices
   std::vector<std::string> files;

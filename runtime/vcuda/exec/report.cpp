@@ -16,10 +16,18 @@ std::string hex(uint64_t value) {
   return "0x" + text;
 }
 
-void setSource(const Code &code, const Inst &inst, std::string &file, uint32_t &line) {
+std::string fileName(const Code &code, uint32_t file) {
+  return file < code.files.size() ? code.files[file] : std::string();
+}
+
+void setSource(const Code &code, const Inst &inst, std::string &file, uint32_t &line,
+               std::vector<SourcePlace> &inlinedAt) {
   const SourceLine &source = code.sources[inst.source];
   line = source.line;
-  if (line && source.file < code.files.size()) file = code.files[source.file];
+  if (line) file = fileName(code, source.file);
+  inlinedAt.clear();
+  for (uint32_t call = source.inlinedBy; call; call = code.inlinedCalls[call].inlinedBy)
+    inlinedAt.push_back({fileName(code, code.inlinedCalls[call].file), code.inlinedCalls[call].line});
 }
 
 /// How an address lies to the allocation that is named next.
@@ -63,7 +71,7 @@ static Finding makeFinding(const Warp &warp, const Inst &inst, const char *check
   f.check = check;
   f.kernel = launch.kernel->name;
   f.ptxLine = inst.line;
-  setSource(*launch.code, inst, f.sourceFile, f.sourceLine);
+  setSource(*launch.code, inst, f.sourceFile, f.sourceLine, f.inlinedAt);
   f.cta = {cta.ctaid[0], cta.ctaid[1], cta.ctaid[2]};
   f.thread = threadOf(warp, lane);
   f.message = std::move(message);
@@ -75,7 +83,7 @@ static Finding makeFinding(const Warp &warp, const Inst &inst, const char *check
   }
   if (!other) return f;
   f.otherPtxLine = other->line;
-  setSource(*launch.code, *other, f.otherSourceFile, f.otherSourceLine);
+  setSource(*launch.code, *other, f.otherSourceFile, f.otherSourceLine, f.otherInlinedAt);
   return f;
 }
 

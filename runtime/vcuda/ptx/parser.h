@@ -11,7 +11,9 @@
 #include "runtime/vcuda/ptx/lexer.h"
 #include "runtime/vcuda/ptx/syntax.h"
 
+#include <array>
 #include <functional>
+#include <map>
 #include <unordered_map>
 
 namespace dlc::vcuda::ptx {
@@ -145,7 +147,12 @@ private:
     uint32_t line;
   };
   std::vector<Alias> aliases;
-  uint32_t file = 0, sourceLine = 0;
+  uint32_t inlinedCall(std::array<uint32_t, 3> place);
+
+  uint32_t file = 0, sourceLine = 0, inlinedBy = 0;
+  /// By file, line and column: what the last .loc of the function with them was inlined by.
+  std::map<std::array<uint32_t, 3>, uint32_t> inlinedPlaces;
+  std::map<std::array<uint32_t, 3>, uint32_t> inlinedCalls; ///< by file, line and outer call
 };
 
 } // namespace dlc::vcuda::ptx

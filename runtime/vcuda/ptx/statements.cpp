@@ -19,7 +19,8 @@ constexpr uint32_t maxRegisters = 1u << 20;
 bool Parser::parseBody(Function &function) {
   current = &function;
   labelInfo.clear();
-  file = sourceLine = 0;
+  file = sourceLine = inlinedBy = 0;
+  inlinedPlaces.clear();
   bool ok = parseBlock();
   if (!ok) return false;
   for (size_t i = 0; i < function.labels.size(); ++i) {
@@ -193,6 +194,16 @@ bool Parser::parseBodyVariable(Space space) {
   return expectPunct(';');
 }
 
+/// The call at a place, which an earlier .loc says how it got into the function.
+uint32_t Parser::inlinedCall(std::array<uint32_t, 3> place) {
+  auto before = inlinedPlaces.find(place);
+  uint32_t outer = before == inlinedPlaces.end() ? 0 : before->second;
+  auto [call, isNew] =
+      inlinedCalls.try_emplace({place[0], place[1], outer}, uint32_t(module.inlinedCalls.size()));
+  if (isNew) module.inlinedCalls.push_back({place[0], place[1], outer});
+  return call->second;
+}
+
 /// .loc file line column[, function_name label[+offset], inlined_at file line column]
 bool Parser::parseLoc() {
   uint64_t fileNumber = 0, line = 0, column = 0;
@@ -201,6 +212,7 @@ bool Parser::parseLoc() {
     return false;
   file = uint32_t(fileNumber);
   sourceLine = uint32_t(line);
+  inlinedBy = 0;
   while (takePunct(',')) {
     std::string_view what;
     if (!expectWord(what, "'function_name' or 'inlined_at'")) return false;
@@ -210,13 +222,16 @@ bool Parser::parseLoc() {
       if (!expectWord(label, "a label")) return false;
       if (takePunct('+') && !parseExpression(offset)) return false;
     } else if (what == "inlined_at") {
-      uint64_t n;
-      if (!expectInteger(n, "a file number") || !expectInteger(n, "a line") || !expectInteger(n, "a column"))
+      uint64_t place[3];
+      if (!expectInteger(place[0], "a file number") || !expectInteger(place[1], "a line") ||
+          !expectInteger(place[2], "a column"))
         return false;
+      inlinedBy = inlinedCall({uint32_t(place[0]), uint32_t(place[1]), uint32_t(place[2])});
     } else {
       return error("unknown attribute '" + std::string(what) + "' of .loc");
     }
   }
+  inlinedPlaces[{file, sourceLine, uint32_t(column)}] = inlinedBy;
   takePunct(';');
   return true;
 }
@@ -255,6 +270,7 @@ bool Parser::parseInstruction() {
   statement.line = peek().line;
   statement.file = file;
   statement.sourceLine = sourceLine;
+  statement.inlinedBy = inlinedBy;
   if (takePunct('@')) {
     statement.guardNegated = takePunct('!');
     std::string_view name;

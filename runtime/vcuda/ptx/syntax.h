@@ -106,6 +106,12 @@ struct Operand {
   std::vector<Operand> elements;
 };
 
+/// A call that was inlined (.loc ... inlined_at).
+struct InlinedCall {
+  uint32_t file = 0, line = 0;
+  uint32_t outer = 0; ///< the call that its own function was inlined by; 0 = none
+};
+
 struct Statement {
   std::string_view opcode;
   std::vector<std::string_view> modifiers;
@@ -114,6 +120,7 @@ struct Statement {
   bool guardNegated = false;
   uint32_t line = 0;
   uint32_t file = 0, sourceLine = 0; ///< .loc, 0 = none
+  uint32_t inlinedBy = 0;            ///< index into SyntaxModule::inlinedCalls, 0 = none
 };
 
 struct Function {
@@ -139,6 +146,7 @@ struct SyntaxModule {
   std::string target;
   uint32_t smVersion = 0;
   std::vector<std::string> files; ///< by number of .file
+  std::vector<InlinedCall> inlinedCalls = {{}};
   std::vector<KernelInfo> kernels;
   std::vector<VariableInfo> variables;
   std::vector<Variable> shared;

@@ -2,6 +2,7 @@
 #include "fixture.h"
 #include "runtime/vcuda/include/vcuda.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -82,6 +83,53 @@ TEST_F(OutputsTest, OutOfBoundsNamesPlaceAndThread) {
   EXPECT_EQ(f["cta"], Json({0, 0, 0}));
   EXPECT_EQ(f["thread"], Json({4, 0, 0})); // 12 + 4 = 16: the first one behind 64 bytes
   EXPECT_EQ(f["count"], 4);
+}
+
+TEST_F(OutputsTest, InlinedLinesNameTheirCalls) {
+  // A store of helper.h inlined into another function of it, and that one into the kernel; then one of the
+  // kernel's own line, and the same line of the helper inlined by another call.
+  const char *text = R"(.version 7.8
+.target sm_80
+.address_size 64
+.file 1 "kernel.cu"
+.file 2 "helper.h"
+.visible .entry store(.param .u64 p) {
+  .reg .b64 %rd<2>;
+  .reg .b32 %r<2>;
+  .loc 1 5 1
+  ld.param.u64 %rd1, [p];
+  mov.u32 %r1, 1;
+  .loc 1 7 3
+  .loc 2 30 5, function_name $L__info_string1, inlined_at 1 7 3
+  .loc 2 10 9, function_name $L__info_string0, inlined_at 2 30 5
+  st.global.u32 [%rd1+4096], %r1;
+  .loc 1 8 3
+  st.global.u32 [%rd1+4100], %r1;
+  .loc 2 10 9, function_name $L__info_string0, inlined_at 1 8 3
+  st.global.u32 [%rd1+4104], %r1;
+  ret;
+}
+)";
+  Handle handle = nullptr, f = nullptr;
+  ASSERT_EQ(cu.cuModuleLoadData(&handle, text), 0);
+  ASSERT_EQ(cu.cuModuleGetFunction(&f, handle, "store"), 0);
+  Address p = alloc(64);
+  EXPECT_EQ(launch(f, 1, 1, 0, nullptr, p), 0);
+  EXPECT_EQ(cu.cuCtxSynchronize(), 700);
+  Json all = read("vcudaFindings");
+  ASSERT_EQ(all.size(), 3u) << all.dump(1);
+  std::sort(all.begin(), all.end(),
+            [](const Json &a, const Json &b) { return a["ptx_line"] < b["ptx_line"]; });
+  EXPECT_EQ(all[0]["source_file"], "helper.h");
+  EXPECT_EQ(all[0]["source_line"], 10);
+  Json twice = {{{"source_file", "helper.h"}, {"source_line", 30}},
+                {{"source_file", "kernel.cu"}, {"source_line", 7}}};
+  EXPECT_EQ(all[0]["inlined_at"], twice);
+  EXPECT_EQ(all[1]["source_line"], 8);
+  EXPECT_FALSE(all[1].contains("inlined_at"));
+  EXPECT_EQ(all[2]["source_line"], 10);
+  Json once = Json::array({{{"source_file", "kernel.cu"}, {"source_line", 8}}});
+  EXPECT_EQ(all[2]["inlined_at"], once);
 }
 
 TEST_F(OutputsTest, UseAfterFreeIsFound) {

@@ -46,6 +46,26 @@ class DlcVcuda(unittest.TestCase):
         self.assertIn("global sectors written", out)
         self.assertIn("arg3: distinct bytes written", out)
 
+    def test_inlined_lines_name_their_calls(self):
+        ptx = self.folder / "inlined.ptx"
+        ptx.write_text(""".version 7.8
+.target sm_80
+.address_size 64
+.file 1 "kernel.cu"
+.file 2 "helper.h"
+.visible .entry store(.param .u64 p) {
+  .reg .b64 %rd<2>;
+  ld.param.u64 %rd1, [p];
+  .loc 2 30 5, function_name $L__info_string1, inlined_at 1 7 3
+  .loc 2 10 9, function_name $L__info_string0, inlined_at 2 30 5
+  st.global.u32 [%rd1+4096], 1;
+  ret;
+}
+""")
+        status, out, _ = run("--kernel", "store", "--grid", "1", "--block", "1", "--arg", "zeros:f32:4", ptx=ptx)
+        self.assertEqual(status, 2)
+        self.assertIn("(helper.h:10, inlined at helper.h:30, inlined at kernel.cu:7), CTA", out)
+
     def test_made_buffers(self):
         made = []
         for seed in (5, 5, 6):

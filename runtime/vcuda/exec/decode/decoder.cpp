@@ -87,9 +87,10 @@ Inst &Decoder::emit(Kind kind, Type type) {
   inst.aux = uint32_t(code.operands.size());
   if (!statement) return inst;
   inst.line = statement->line;
-  auto [found, inserted] = sourceIndex.try_emplace(uint64_t(statement->file) << 32 | statement->sourceLine,
-                                                   uint32_t(code.sources.size()));
-  if (inserted) code.sources.push_back({statement->file, statement->sourceLine});
+  SourceLine source = {statement->file, statement->sourceLine, statement->inlinedBy};
+  auto [found, inserted] =
+      sourceIndex.try_emplace({source.file, source.line, source.inlinedBy}, uint32_t(code.sources.size()));
+  if (inserted) code.sources.push_back(source);
   inst.source = found->second;
   if (statement->guard >= 0) {
     inst.guard = statement->guardNegated;
@@ -513,6 +514,8 @@ void Decoder::measureLocal(std::vector<KernelInfo> &kernels) {
 
 void Decoder::run(std::vector<KernelInfo> &kernels) {
   code.files = syntax.files;
+  for (const auto &call : syntax.inlinedCalls)
+    code.inlinedCalls.push_back({call.file, call.line, call.outer});
   if (Coverage *coverage = Coverage::get()) {
     for (const auto &[opcode, method] : methods()) coverage->addOpcode(opcode);
   }

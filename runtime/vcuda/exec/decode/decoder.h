@@ -11,6 +11,7 @@
 
 #include "runtime/vcuda/exec/program.h"
 
+#include <array>
 #include <initializer_list>
 #include <map>
 #include <set>
@@ -186,7 +187,7 @@ private:
   std::vector<uint32_t> statementStart;              ///< instruction index of each statement
   std::vector<std::set<uint32_t>> sharedUses, calls; ///< by function
   std::vector<bool> callsUnknown;
-  std::map<uint64_t, uint32_t> sourceIndex;
+  std::map<std::array<uint32_t, 3>, uint32_t> sourceIndex;
   std::map<std::string, uint32_t> formIndex;
 };
 
