@@ -2,6 +2,8 @@
 // The layout was read off files that nvcc wrote.
 #include "runtime/vcuda/driver/fatbin.h"
 
+#include "runtime/vcuda/driver/decompress.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -10,7 +12,8 @@ namespace {
 
 constexpr uint32_t magic = 0xba55ed50, wrapperMagic = 0x466243b1;
 constexpr uint16_t kindPtx = 1;
-constexpr uint64_t flagsOfCompression = 0x2000 | 0x8000; // lz4, zstd
+constexpr uint64_t flagLz4 = 0x2000, flagZstd = 0x8000;
+constexpr uint64_t mostText = uint64_t(1) << 30;
 
 struct Wrapper {
   uint32_t magic, version;
@@ -25,19 +28,33 @@ struct Header {
 struct EntryHeader {
   uint16_t kind, version;
   uint32_t headerBytes;
-  uint64_t bytes; ///< of what follows the header
-  uint32_t compressedBytes, unknown;
+  uint64_t bytes;                    ///< of what follows the header
+  uint32_t compressedBytes, unknown; ///< less than `bytes`, which is padded
   uint16_t minor, major;
   uint32_t sm;
   uint64_t unknown2;
-  uint64_t flags;
+  uint64_t flags, unknown3;
+  uint64_t textBytes; ///< decompressed
 };
-static_assert(sizeof(Header) == 16 && sizeof(EntryHeader) == 48);
+static_assert(sizeof(Header) == 16 && sizeof(EntryHeader) == 64);
 
 template <typename T> T readAt(const char *p) {
   T value;
   std::memcpy(&value, p, sizeof value);
   return value;
+}
+
+bool readText(const EntryHeader &entry, std::string_view body, std::string &text) {
+  if (!(entry.flags & (flagLz4 | flagZstd))) {
+    text = body.substr(0, body.find('\0'));
+    return true;
+  }
+  if (entry.compressedBytes > body.size() || entry.textBytes > mostText) return false;
+  body = body.substr(0, entry.compressedBytes);
+  bool done = entry.flags & flagZstd ? decompressZstd(body, entry.textBytes, text)
+                                     : decompressLz4(body, entry.textBytes, text);
+  text.resize(std::min(text.size(), text.find('\0')));
+  return done;
 }
 
 } // namespace
@@ -59,8 +76,9 @@ CUresult readFatBinary(const void *image, uint32_t sm, std::string &text, std::s
   }
   Header header = readAt<Header>(at);
   const char *end = at + header.headerBytes + header.bytes;
-  bool isCompressed = false, isNewer = false;
-  uint32_t best = 0;
+  bool isNewer = false;
+  EntryHeader best = {};
+  std::string_view bestBody;
   for (at += header.headerBytes; end - at >= ptrdiff_t(sizeof(EntryHeader));) {
     auto entry = readAt<EntryHeader>(at);
     if (entry.headerBytes < sizeof(EntryHeader) || entry.bytes > uint64_t(end - at) ||
@@ -73,16 +91,17 @@ CUresult readFatBinary(const void *image, uint32_t sm, std::string &text, std::s
     if (entry.kind != kindPtx) continue;
     if (entry.sm > sm) {
       isNewer = true;
-    } else if (entry.flags & flagsOfCompression) {
-      isCompressed = true;
-    } else if (entry.sm >= best) {
-      best = entry.sm;
-      text.assign(body, strnlen(body, entry.bytes));
+    } else if (entry.sm >= best.sm) {
+      best = entry;
+      bestBody = {body, entry.bytes};
     }
   }
-  if (best) return CUDA_SUCCESS;
-  errors = isCompressed ? "the PTX of the fat binary is compressed; nvcc --no-compress leaves it as it is\n"
-           : isNewer
+  if (best.sm) {
+    if (readText(best, bestBody, text)) return CUDA_SUCCESS;
+    errors = "the compressed PTX of the fat binary is broken\n";
+    return CUDA_ERROR_INVALID_IMAGE;
+  }
+  errors = isNewer
                ? "all PTX of the fat binary is for later architectures than sm_" + std::to_string(sm) + "\n"
                : "the fat binary has machine code only; the virtual GPU executes PTX text\n";
   return CUDA_ERROR_NO_BINARY_FOR_GPU;
