@@ -179,6 +179,7 @@ InstructionClass exec::classOf(const Inst &inst) {
   case Kind::Nop:
   case Kind::NanoSleep:
   case Kind::Prefetch:
+  case Kind::Discard:
     return C::Other;
   default:
     return arithmeticClass(inst.type);

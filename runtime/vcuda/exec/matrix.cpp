@@ -4,6 +4,7 @@
 #include "runtime/vcuda/exec/mma_shapes.h"
 #include "runtime/vcuda/exec/run.h"
 
+#include <cfenv>
 #include <cmath>
 #include <cstring>
 
@@ -116,6 +117,20 @@ struct Fragment {
   }
 };
 
+int hostRounding(uint32_t mods) {
+  static constexpr int modes[] = {FE_TONEAREST, FE_TOWARDZERO, FE_DOWNWARD, FE_UPWARD};
+  return modes[(mods & ModRoundMask) / ModRz];
+}
+/// Operands pass through volatile variables, so that no compiler moves the operation out of its rounding.
+double roundedFma(double a, double b, double c, int rounding) {
+  if (rounding == FE_TONEAREST) return std::fma(a, b, c);
+  volatile double x = a, y = b, z = c;
+  std::fesetround(rounding);
+  volatile double sum = std::fma(x, y, z);
+  std::fesetround(FE_TONEAREST);
+  return sum;
+}
+
 /// One instruction's matrices, row by row, and what becomes of them.
 struct Product {
   unsigned m, n, k;
@@ -123,12 +138,13 @@ struct Product {
   const Arithmetic &arithmetic;
   unsigned smVersion;
   bool saturate, popAnd;
+  int rounding;                ///< of the host, for doubles
   std::vector<double> a, b, c; ///< sub-byte and byte elements as whole numbers
 
   Product(const WarpRun &w, unsigned m, unsigned n, unsigned k, Type ta, Type tb, Type d, uint32_t mods)
       : m(m), n(n), k(k), ta(ta), tb(tb), d(d), arithmetic(w.run->launch->options.arithmetic),
         smVersion(w.run->launch->limits.smVersion), saturate(mods & ModSat), popAnd(mods >> ModKindShift & 1),
-        a(size_t(m) * k), b(size_t(k) * n), c(size_t(m) * n) {}
+        rounding(hostRounding(mods)), a(size_t(m) * k), b(size_t(k) * n), c(size_t(m) * n) {}
 
   double number(Type type, uint64_t bits) const {
     bool payload = arithmetic.payload &&
@@ -150,7 +166,7 @@ struct Product {
       return uint32_t(uint64_t(sum));
     }
     if (d == Type::F64) {
-      for (unsigned x = 0; x < k; ++x) start = std::fma(row[x], column[size_t(x) * n], start);
+      for (unsigned x = 0; x < k; ++x) start = roundedFma(row[x], column[size_t(x) * n], start, rounding);
       return bitsOf(d, start);
     }
     if (arithmetic.payload) {

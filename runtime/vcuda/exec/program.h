@@ -2,6 +2,7 @@
 #ifndef DLC_RUNTIME_VCUDA_EXEC_PROGRAM_H
 #define DLC_RUNTIME_VCUDA_EXEC_PROGRAM_H
 
+#include "runtime/vcuda/exec/services.h"
 #include "runtime/vcuda/exec/state.h"
 
 #include <mutex>
@@ -37,6 +38,7 @@ struct CodeFunction {
   std::vector<uint32_t> parameterBytes, resultBytes;
   bool isKernel = false;
   bool hasBody = false;
+  bool allocates = false;  ///< has an alloca
   uint32_t localBytes = 0; ///< per thread, with what it calls (recursion adds a fixed allowance)
   int32_t kernelIndex = -1;
 };
@@ -65,6 +67,7 @@ struct Code {
   std::vector<SourceLine> sources;
   std::vector<SourceLine> inlinedCalls; ///< the first stands for none
   std::vector<CallSite> calls;
+  std::vector<VideoForm> videoForms;
   std::vector<std::vector<uint32_t>> branchTables; ///< instruction indices
   std::vector<std::string> files;
   /// With coverage asked for: the text of every form, and which one each instruction has (0 = none).

@@ -220,6 +220,8 @@ struct Launch {
 /// What the lanes wait for, in words.
 std::string describePhaseWait(const CtaRun &cta, const PhaseWait &wait);
 /// Makes a register window of a function: constants filled, the rest zero.
+/// Behind all that these lanes have in local memory.
+uint32_t localTopOf(const Frame &frame, Mask lanes);
 Frame *makeFrame(WarpRun &warp, uint32_t function, Frame *parent, uint32_t localBase);
 void freeFrame(WarpRun &warp, Frame *frame);
 /// Makes a runnable split the running one; without one the warp stops.

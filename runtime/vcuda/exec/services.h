@@ -50,9 +50,39 @@ void wmmaLoad(Warp &warp, const Inst &inst, Mask mask);
 void wmmaStore(Warp &warp, const Inst &inst, Mask mask);
 void wmmaMultiply(Warp &warp, const Inst &inst, Mask mask);
 
+// Memory behind a frame, and memory that is given up (stack.cpp).
+void allocateLocal(Warp &warp, const Inst &inst, Mask mask);
+void saveStack(Warp &warp, const Inst &inst, Mask mask);
+void restoreStack(Warp &warp, const Inst &inst, Mask mask);
+void discardMemory(Warp &warp, const Inst &inst, Mask mask);
+
 // Bytes and half words in a word (packed.cpp).
-enum class VideoOp : uint8_t { Add, Sub, Average, Distance, Min, Max, Set };
+enum class VideoOp : uint8_t {
+  Add,
+  Sub,
+  Average,
+  Distance,
+  Min,
+  Max,
+  Set,
+  ShiftLeft, ///< this and the next ones on single parts only
+  ShiftRight,
+  Mad
+};
+enum class VideoPart : uint8_t { Word, Byte0, Byte1, Byte2, Byte3, Half0, Half1 };
+enum class VideoSecond : uint8_t { None, Add, Min, Max };
+/// All that an instruction on single parts says.
+struct VideoForm {
+  VideoOp op = VideoOp::Add;
+  VideoPart d = VideoPart::Word, a = VideoPart::Word, b = VideoPart::Word;
+  VideoSecond second = VideoSecond::None;
+  Compare compare = Compare::Eq;
+  bool dSigned = false, aSigned = false, bSigned = false, saturates = false, wraps = false;
+  bool plusOne = false, negatesProduct = false, negatesC = false;
+  uint8_t scale = 0; ///< bits by which the sum is shifted to the right
+};
 void videoInstruction(Warp &warp, const Inst &inst, Mask mask);
+void scalarVideoInstruction(Warp &warp, const Inst &inst, Mask mask);
 
 // Checks (checks.cpp, report.cpp). The slow half of every access: looks at each lane, writes findings, and
 // returns the lanes whose access may go on. `bytes` is what each lane touches.

@@ -1,5 +1,6 @@
 #include "runtime/vcuda/exec/special.h"
 
+#include <charconv>
 #include <utility>
 
 std::optional<uint32_t> dlc::vcuda::exec::specialRegister(std::string_view name) {
@@ -26,11 +27,22 @@ std::optional<uint32_t> dlc::vcuda::exec::specialRegister(std::string_view name)
                                                                {"%dynamic_smem_size", S::DynamicShared},
                                                                {"%total_smem_size", S::TotalShared},
                                                                {"%reserved_smem_offset_1", S::ReservedShared},
+                                                               {"%current_graph_exec", S::Zero},
                                                                {"%envreg1", S::GridWorkspaceHigh},
                                                                {"%envreg2", S::GridWorkspaceLow},
                                                                {"WARP_SZ", S::WarpSize}};
   for (auto [text, id] : scalars) {
     if (text == name) return uint32_t(id);
+  }
+  // Counters that nobody has set up, and registers of other drivers.
+  for (auto [prefix, end] : {std::pair<std::string_view, unsigned>{"%pm", 8}, {"%envreg", 32}}) {
+    if (!name.starts_with(prefix)) continue;
+    std::string_view number = name.substr(prefix.size());
+    if (prefix == "%pm" && number.ends_with("_64")) number.remove_suffix(3);
+    unsigned value = 0;
+    auto [rest, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+    if (error == std::errc() && rest == number.data() + number.size() && value < end)
+      return uint32_t(S::Zero);
   }
   if (name.size() < 3 || name[name.size() - 2] != '.') return std::nullopt;
   char part = name.back();

@@ -109,6 +109,10 @@ enum class Kind : uint8_t {
   CpAsyncWait,
   Prefetch,
   Fence,
+  Discard,
+  Alloca,
+  StackSave,
+  StackRestore,
   // Warp.
   Shfl,
   Vote,
@@ -137,6 +141,7 @@ enum class Kind : uint8_t {
   WmmaStore,
   Wmma,
   Video,
+  VideoScalar,
 };
 
 /// Bits of Inst::mods. Bits 16 and up belong to the kind (comparison, shuffle mode, atomic operation ...).
@@ -166,6 +171,8 @@ enum Mod : uint32_t {
   ModCtaScope = 1 << 23,  ///< of memory instructions: no thread outside the CTA is meant
   ModOnlyMoved = 1 << 16, ///< ld of a byte that only goes to other places: may be padding of a structure
   ModKindShift = 16,
+  ModAway = 1 << 16,      ///< cvt.rna: halves go away from zero
+  ModSatFinite = 1 << 17, ///< cvt: too large values become the largest finite one
 };
 
 enum class Compare : uint8_t {
@@ -224,7 +231,8 @@ struct Frame {
   uint32_t function = 0;
   uint32_t localBase = 0; ///< of the function's frame variables, in each lane's local memory
   uint32_t localTop = 0;
-  Mask lanes = 0; ///< that have not returned
+  Mask lanes = 0;               ///< that have not returned
+  uint32_t dynamicTop[32] = {}; ///< behind what each lane took with alloca; 0 = nothing
 };
 
 struct WarpCounters {

@@ -422,7 +422,7 @@ void exec::callFunction(Warp &warp, const Inst &inst, Mask mask) {
     w.active = mask;
   }
   const CodeFunction &f = code.functions[size_t(target)];
-  uint32_t base = w.frame->localTop;
+  uint32_t base = (localTopOf(*w.frame, mask) + 63) / 64 * 64;
   if (uint64_t(base) + (f.frameBytes + 63) / 64 * 64 > w.localStride) {
     stopLaunch(w, inst, LaunchResult::IllegalAddress,
                "local memory stack overflow: calls are nested too deeply");

@@ -95,6 +95,7 @@ private:
   bool parseInstruction();
   bool parseOperand(Operand &operand);
   bool parseWordOperand(Operand &operand);
+  bool parseSecond(Operand &operand);
   bool parseNumberOperand(Operand &operand);
   bool parseAddress(Operand &operand);
   bool parseOperandList(Operand &operand, char close);

@@ -326,6 +326,11 @@ bool Parser::parseOperand(Operand &operand) {
     return parseOperandList(operand, ')');
   }
   if (takePunct('[')) return parseAddress(operand);
+  if (isPunct('-') && peek(1).kind == TokenKind::Word && findRegister(peek(1).text)) {
+    next();
+    operand.minus = true;
+    return parseWordOperand(operand);
+  }
   if (peek().kind == TokenKind::Word) return parseWordOperand(operand);
   return parseNumberOperand(operand);
 }
@@ -351,24 +356,30 @@ bool Parser::parseNumberOperand(Operand &operand) {
   return true;
 }
 
+/// `|q` behind the first of two results.
+bool Parser::parseSecond(Operand &operand) {
+  uint32_t line = next().line;
+  std::string_view second;
+  if (!expectWord(second, "a predicate")) return false;
+  std::optional<uint32_t> found = findRegister(second);
+  if (!found && second != "_") return error(line, "unknown register '" + std::string(second) + "'");
+  operand.second = found ? int32_t(*found) : -2;
+  return true;
+}
+
 bool Parser::parseWordOperand(Operand &operand) {
   uint32_t line = peek().line;
   std::string_view name = next().text;
   operand.text = name;
   if (name == "_") {
     operand.kind = Operand::Sink;
-    return true;
+    return !isPunct('|') || parseSecond(operand);
   }
   if (std::optional<uint32_t> reg = findRegister(name)) {
     operand.kind = Operand::Reg;
     operand.reg = *reg;
-    if (!takePunct('|')) return true;
-    std::string_view second;
-    if (!expectWord(second, "a predicate")) return false;
-    std::optional<uint32_t> found = findRegister(second);
-    if (!found && second != "_") return error(line, "unknown register '" + std::string(second) + "'");
-    operand.second = found ? int32_t(*found) : -2;
-    return true;
+    if (peek().kind == TokenKind::Dotted && peek().adjacent) operand.part = next().text;
+    return !isPunct('|') || parseSecond(operand);
   }
   operand.symbol = findSymbol(name);
   if (operand.symbol.kind != Symbol::None) {

@@ -40,6 +40,8 @@ enum class Type : uint8_t {
   E5M2,
   E4M3x2,
   E5M2x2,
+  U16x2, ///< these two in arithmetic only
+  S16x2,
   S4, ///< these three in matrix instructions only
   U4,
   B1
@@ -95,6 +97,7 @@ struct Operand {
     List,    ///< ( ... ) of a call
   } kind = Sink;
   bool negated = false;
+  bool minus = false;  ///< Reg: -r, which vmad has
   bool hasReg = false; ///< Address: base is `reg`
   uint32_t reg = 0;
   int32_t second = -1; ///< p|q: register of q; -2 for `_`
@@ -103,6 +106,7 @@ struct Operand {
   int64_t offset = 0;
   uint64_t bits = 0;
   std::string_view text;
+  std::string_view part; ///< Reg: "b0" of r.b0, which video instructions have
   std::vector<Operand> elements;
 };
 

@@ -26,6 +26,8 @@ TEST(Parser, RefusesByNameAndLine) {
   const Refused cases[] = {
       {inKernel("frobnicate.u32 %r1, %r2;"), "instruction 'frobnicate' is not supported", 7},
       {inKernel("add.wibble.u32 %r1, %r2, %r3;"), "'add.wibble.u32' is not supported", 7},
+      {inKernel("ld.shared.L1::wibble.u32 %r1, [%r2];"), "modifier '.L1::wibble' of", 7},
+      {inKernel("max.xorsign.f32 %r1, %r2, %r3;"), "'max.xorsign.f32' is not supported", 7},
       {inKernel("ld.global.L3::x.u32 %r1, [%rd1];"), "modifier '.L3::x'", 7},
       {inKernel("add.u32 %r1, %r2, %rd1;"), "wrong operands for 'add.u32'", 7},
       {inKernel("mov.u32 %r1, %undefined;"), "special register '%undefined'", 7},

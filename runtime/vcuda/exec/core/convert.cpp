@@ -6,8 +6,6 @@
 namespace dlc::vcuda::exec::DLC_CORE {
 namespace {
 
-enum : u32 { ModRna = 1u << 16 };
-
 constexpr bool isFloatType(Type t) {
   return t == Type::F16 || t == Type::BF16 || t == Type::F32 || t == Type::F64 || t == Type::TF32;
 }
@@ -184,11 +182,12 @@ DLC_INLINE u32 toTf32(f32 f, u32 mods) {
   u32 bits = bitCast<u32>(f);
   if (f != f) return 0x7fffffff;
   bool infinite = (bits & 0x7f800000) == 0x7f800000;
-  if (mods & ModRna)
+  if (mods & ModAway)
     bits += infinite ? 0 : 0x1000;
   else if ((mods & ModRoundMask) == ModRn)
     bits += infinite ? 0 : 0xfff + (bits >> 13 & 1);
   bits &= ~0x1fffu;
+  if ((mods & ModSatFinite) && (bits & 0x7f800000) == 0x7f800000) bits -= 0x2000;
   if ((mods & ModRelu) && bits >> 31) bits = 0;
   return bits;
 }
@@ -205,7 +204,8 @@ DLC_INLINE u64 convertReal(Value v, Type to, u32 mods) {
   case Type::BF16: {
     u16 r = to == Type::F16 ? toSixteen<f16>(v, rounding) : toSixteen<bf16>(v, rounding);
     if ((mods & ModRelu) && (r >> 15) && v.real == v.real) r = 0;
-    return r;
+    bool infinite = (r & 0x7fff) == (to == Type::F16 ? 0x7c00 : 0x7f80);
+    return (mods & ModSatFinite) && infinite ? u16(r - 1) : r;
   }
   case Type::F32: {
     f32 r = toReal<f32>(v, rounding);
@@ -311,17 +311,19 @@ Handler fastHandler(const Inst &i) {
   return nullptr;
 }
 
-/// cvt.pack: b in the low part, a above it; of the 8-bit forms c gives the upper half.
+/// cvt.pack: b in the low part, a above it; c, where there is one, is pushed up by both.
 void cvtPack(Warp &w, const Inst &i) {
-  unsigned bits = typeBytesOf(i.type) * 8;
+  unsigned bits = i.width;
   u32 keep = (1u << bits) - 1;
-  auto clamp = [&](s32 v) { return u32(clampInteger({false, true, u64(s64(v)), 0}, i.type)) & keep; };
+  bool isSigned = isSignedType(i.type);
+  s32 least = isSigned ? -s32(1u << (bits - 1)) : 0, most = least + s32(keep);
+  auto clamp = [&](s32 v) { return u32(v < least ? least : v > most ? most : v) & keep; };
   const u32 *c = i.c == NoOperand ? nullptr : slot<u32>(w, i.c);
   u32 *d = slot<u32>(w, i.dst);
   const s32 *a = slot<s32>(w, i.a), *b = slot<s32>(w, i.b);
   for (Mask m = lanesOf(w, i); m; m &= m - 1) {
     unsigned l = unsigned(__builtin_ctz(m));
-    d[l] = clamp(b[l]) | clamp(a[l]) << bits | (c ? c[l] << 16 : 0);
+    d[l] = clamp(b[l]) | clamp(a[l]) << bits | (c ? c[l] << 2 * bits : 0);
   }
 }
 
@@ -348,6 +350,9 @@ Handler cvtHandler(const Inst &i) {
 // mov with a vector on one side
 //===----------------------------------------------------------------------===//
 
+/// A register of 8 bits takes 16.
+DLC_INLINE size_t partStride(const Inst &i) { return i.width2 == 1 ? 2 : i.width2; }
+
 void pack(Warp &w, const Inst &i) {
   u8 *d = slot<u8>(w, i.dst);
   Mask lanes = lanesOf(w, i);
@@ -355,7 +360,7 @@ void pack(Warp &w, const Inst &i) {
     const u8 *s = slot<u8>(w, w.cta->operands[i.aux + k]);
     for (Mask m = lanes; m; m &= m - 1) {
       unsigned l = unsigned(__builtin_ctz(m));
-      memcpy(d + size_t(l) * i.width + size_t(k) * i.width2, s + size_t(l) * i.width2, i.width2);
+      memcpy(d + size_t(l) * i.width + size_t(k) * i.width2, s + l * partStride(i), i.width2);
     }
   }
 }
@@ -368,7 +373,7 @@ void unpack(Warp &w, const Inst &i) {
     u8 *d = slot<u8>(w, w.cta->operands[i.aux + k]);
     for (Mask m = lanes; m; m &= m - 1) {
       unsigned l = unsigned(__builtin_ctz(m));
-      memcpy(d + size_t(l) * i.width2, bytes + size_t(l) * i.width + size_t(k) * i.width2, i.width2);
+      memcpy(d + l * partStride(i), bytes + size_t(l) * i.width + size_t(k) * i.width2, i.width2);
     }
   }
 }

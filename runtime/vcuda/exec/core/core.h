@@ -177,6 +177,8 @@ constexpr unsigned typeBytesOf(Type t) {
   case Type::F32:
   case Type::F16x2:
   case Type::BF16x2:
+  case Type::U16x2:
+  case Type::S16x2:
   case Type::TF32:
     return 4;
   case Type::B64:

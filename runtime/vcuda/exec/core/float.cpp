@@ -174,8 +174,20 @@ template <class T, class B, bool Max, bool Nan> void extremum(Warp &w, const Ins
   }
   map2<T, T, T>(w, i, [](T a, T b) { return select<T, B, Max, Nan>(a, b); });
 }
+/// .xorsign.abs: of the absolute values; the signs' exclusive or is the sign.
+template <bool Max> void extremumOfSizes(Warp &w, const Inst &i) {
+  bool ftz = i.mods & ModFtz, nan = i.mods & ModNan;
+  map2<f32, f32, f32>(w, i, [=](f32 a, f32 b) {
+    if (ftz) a = flush(a), b = flush(b);
+    u32 sign = (bitCast<u32>(a) ^ bitCast<u32>(b)) & 0x80000000;
+    a = __builtin_fabsf(a), b = __builtin_fabsf(b);
+    f32 r = nan ? select<f32, u32, Max, true>(a, b) : select<f32, u32, Max, false>(a, b);
+    return r == r ? bitCast<f32>(bitCast<u32>(r) | sign) : r;
+  });
+}
 template <bool Max> Handler extremumHandler(const Inst &i) {
   if (i.type == Type::F64) return extremum<f64, u64, Max, false>;
+  if (i.mods & ModXorSign) return extremumOfSizes<Max>;
   return i.mods & ModNan ? extremum<f32, u32, Max, true> : extremum<f32, u32, Max, false>;
 }
 

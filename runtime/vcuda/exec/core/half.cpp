@@ -86,12 +86,18 @@ template <class T, bool Max> void extremum(Warp &w, const Inst &i) {
   bool nan = mods & ModNan;
   mapHalves<2, T>(w, i, [&](T x, T y, T) {
     T hx = input(x, mods), hy = input(y, mods);
+    u16 sign = 0;
+    if (mods & ModXorSign) {
+      sign = (hx.bits ^ hy.bits) & 0x8000;
+      hx.bits &= 0x7fff;
+      hy.bits &= 0x7fff;
+    }
     f32 a = toFloat(hx), b = toFloat(hy);
     bool less = a < b || (a == b && (hx.bits >> 15) > (hy.bits >> 15));
     bool takeA = Max ? !less : less;
     bool aNan = a != a, bNan = b != b;
     takeA = bNan ? true : aNan ? false : takeA;
-    u16 r = takeA ? hx.bits : hy.bits;
+    u16 r = (takeA ? hx.bits : hy.bits) | sign;
     bool anyNan = aNan || bNan, bothNan = aNan && bNan;
     return T{(nan ? anyNan : bothNan) ? u16(0x7fff) : r};
   });

@@ -119,6 +119,37 @@ template <class T> void min(Warp &w, const Inst &i) {
 template <class T> void max(Warp &w, const Inst &i) {
   map2<T, T, T>(w, i, [](T a, T b) { return a > b ? a : b; });
 }
+/// min.relu and max.relu: not below zero.
+void minRelu(Warp &w, const Inst &i) {
+  map2<s32, s32, s32>(w, i, [](s32 a, s32 b) { return (a < b ? a : b) < 0 ? 0 : a < b ? a : b; });
+}
+void maxRelu(Warp &w, const Inst &i) {
+  map2<s32, s32, s32>(w, i, [](s32 a, s32 b) { return (a > b ? a : b) < 0 ? 0 : a > b ? a : b; });
+}
+
+/// Two half words in a word, each by itself.
+template <class T, class F> DLC_INLINE void mapPairs(Warp &w, const Inst &i, F f) {
+  bool relu = i.mods & ModRelu;
+  map2<u32, u32, u32>(w, i, [=](u32 a, u32 b) {
+    auto part = [&](unsigned shift) {
+      T r = f(T(a >> shift), T(b >> shift));
+      return u32(u16(relu && r < T(0) ? T(0) : r)) << shift;
+    };
+    return part(0) | part(16);
+  });
+}
+template <class T> void addPairs(Warp &w, const Inst &i) {
+  mapPairs<T>(w, i, [](T a, T b) { return T(a + b); });
+}
+template <class T> void minPairs(Warp &w, const Inst &i) {
+  mapPairs<T>(w, i, [](T a, T b) { return a < b ? a : b; });
+}
+template <class T> void maxPairs(Warp &w, const Inst &i) {
+  mapPairs<T>(w, i, [](T a, T b) { return a > b ? a : b; });
+}
+template <class T> Handler pairHandler(const Inst &i) {
+  return i.kind == Kind::Add ? addPairs<T> : i.kind == Kind::Min ? minPairs<T> : maxPairs<T>;
+}
 template <class T> void sad(Warp &w, const Inst &i) {
   map3<U<T>, T, T, U<T>>(
       w, i, [](T a, T b, U<T> c) { return U<T>(c + (a < b ? U<T>(b) - U<T>(a) : U<T>(a) - U<T>(b))); });
@@ -181,6 +212,23 @@ void lop3(Warp &w, const Inst &i) {
     return (t[0] & na & nb & nc) | (t[1] & na & nb & c) | (t[2] & na & b & nc) | (t[3] & na & b & c) |
            (t[4] & a & nb & nc) | (t[5] & a & nb & c) | (t[6] & a & b & nc) | (t[7] & a & b & c);
   });
+}
+
+/// With a predicate: whether the result is not zero, combined with another one.
+void lop3Predicate(Warp &w, const Inst &i) {
+  Mask m = lanesOf(w, i), nonzero = 0;
+  u32 result[32];
+  for (unsigned l = 0; l < 32; ++l) {
+    u32 a = slot<u32>(w, i.a)[l], b = slot<u32>(w, i.b)[l], c = slot<u32>(w, i.c)[l], r = 0;
+    for (unsigned k = 0; k < 8; ++k)
+      if (i.imm >> k & 1) r |= (k & 4 ? a : ~a) & (k & 2 ? b : ~b) & (k & 1 ? c : ~c);
+    result[l] = r;
+    nonzero |= Mask(r != 0) << l;
+  }
+  const u32 *pool = w.cta->operands + i.aux;
+  Mask q = predicate(w, pool[1]) ^ ((i.mods >> 23 & 1) ? AllLanes : 0);
+  setPredicate(w, pool[0], m, BoolOp(i.mods >> 21 & 3) == BoolOp::And ? nonzero & q : nonzero | q);
+  for (; m; m &= m - 1) slot<u32>(w, i.dst)[__builtin_ctz(m)] = result[__builtin_ctz(m)];
 }
 
 /// prmt: bytes 0-3 of a, 4-7 of b; bit 3 of a selector replicates the sign of the byte.
@@ -349,6 +397,11 @@ template <class T> void mul24(Warp &w, const Inst &i) {
   };
   if (i.kind == Kind::Mul24)
     map2<T, T, T>(w, i, product);
+  else if (i.mods & ModSat)
+    map3<T, T, T, T>(w, i, [&](T a, T b, T c) {
+      s64 sum = s64(product(a, b)) + s64(c);
+      return T(sum > 2147483647 ? 2147483647 : sum < -2147483648LL ? -2147483648LL : sum);
+    });
   else
     map3<T, T, T, T>(w, i, [&](T a, T b, T c) { return T(U<T>(product(a, b)) + U<T>(c)); });
 }
@@ -483,6 +536,8 @@ Handler funnelHandler(const Inst &i) {
 
 Handler integerHandler(const Inst &i) {
   bool is64 = typeBytesOf(i.type) == 8;
+  if (i.type == Type::U16x2) return pairHandler<u16>(i);
+  if (i.type == Type::S16x2) return pairHandler<s16>(i);
   switch (i.kind) {
   case Kind::Mov:
     return movHandler(i);
@@ -523,8 +578,10 @@ Handler integerHandler(const Inst &i) {
   case Kind::Neg:
     DLC_BY_SIGNED(neg)
   case Kind::Min:
+    if (i.mods & ModRelu) return minRelu;
     DLC_BY_INT(min)
   case Kind::Max:
+    if (i.mods & ModRelu) return maxRelu;
     DLC_BY_INT(max)
   case Kind::And:
     DLC_BY_WIDTH(bitAnd)
@@ -537,7 +594,7 @@ Handler integerHandler(const Inst &i) {
   case Kind::Cnot:
     DLC_BY_WIDTH(cnot)
   case Kind::Lop3:
-    return lop3;
+    return i.count ? lop3Predicate : lop3;
   case Kind::Shl:
     DLC_BY_WIDTH(shl)
   case Kind::Shr:

@@ -2,6 +2,7 @@
 // multiplied, and spread again. In fast arithmetic each product is accumulated by one float fma in order of
 // k.
 #include "runtime/vcuda/exec/core/half.h"
+#include "runtime/vcuda/exec/core/rounding.h"
 #include "runtime/vcuda/exec/mma_shapes.h"
 
 namespace dlc::vcuda::exec::DLC_CORE {
@@ -209,7 +210,12 @@ void mmaDouble(Warp &w, const Inst &i) {
   f64 sums[64];
   readSums<f64>(w, pool + 4, sums);
   for (unsigned e = 0; e < 64; ++e) {
-    for (unsigned k = 0; k < 4; ++k) sums[e] = __builtin_fma(a[e / 8 * 4 + k], b[e % 8 * 4 + k], sums[e]);
+    for (unsigned k = 0; k < 4; ++k) {
+      f64 p = a[e / 8 * 4 + k], q = b[e % 8 * 4 + k];
+      sums[e] = i.mods & ModRoundMask ? rounded(i.mods, p, q, sums[e],
+                                                [](f64 x, f64 y, f64 z) { return __builtin_fma(x, y, z); })
+                                      : __builtin_fma(p, q, sums[e]);
+    }
   }
   writeSums<f64>(w, pool, sums, m);
 }

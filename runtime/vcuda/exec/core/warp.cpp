@@ -450,6 +450,16 @@ Handler warpHandler(const Inst &i) {
     return forward<mbarrier>;
   case Kind::Video:
     return forward<videoInstruction>;
+  case Kind::VideoScalar:
+    return forward<scalarVideoInstruction>;
+  case Kind::Alloca:
+    return forward<allocateLocal>;
+  case Kind::StackSave:
+    return forward<saveStack>;
+  case Kind::StackRestore:
+    return forward<restoreStack>;
+  case Kind::Discard:
+    return forward<discardMemory>;
   case Kind::WmmaLoad:
     return forwardAligned<wmmaLoad>;
   case Kind::WmmaStore:

@@ -15,6 +15,7 @@ template <class... T> constexpr uint64_t typeSet(T... types) { return (bit(types
 constexpr uint64_t ints = typeSet(Type::U16, Type::S16, Type::U32, Type::S32, Type::U64, Type::S64);
 constexpr uint64_t halves = typeSet(Type::F16, Type::F16x2);
 constexpr uint64_t bhalves = typeSet(Type::BF16, Type::BF16x2);
+constexpr uint64_t shortPairs = typeSet(Type::U16x2, Type::S16x2);
 constexpr uint64_t bits3 = typeSet(Type::B16, Type::B32, Type::B64);
 
 /// Opcodes whose sources and destination have one type.
@@ -33,6 +34,7 @@ constexpr Row rows[] = {
     {"add", Kind::Add, 2, typeSet(Type::F64), ModRoundMask},
     {"add", Kind::Add, 2, halves, ModFtz | ModSat},
     {"add", Kind::Add, 2, bhalves, 0},
+    {"add", Kind::Add, 2, shortPairs, 0},
     {"sub", Kind::Sub, 2, ints, 0},
     {"sub", Kind::Sub, 2, typeSet(Type::S32), ModSat},
     {"sub", Kind::Sub, 2, typeSet(Type::F32), ModRoundMask | ModFtz | ModSat},
@@ -44,15 +46,19 @@ constexpr Row rows[] = {
     {"fma", Kind::Fma, 3, halves, ModFtz | ModSat | ModRelu},
     {"fma", Kind::Fma, 3, bhalves, ModRelu},
     {"min", Kind::Min, 2, ints, 0},
-    {"min", Kind::Min, 2, typeSet(Type::F32), ModFtz | ModNan},
+    {"min", Kind::Min, 2, typeSet(Type::F32), ModFtz | ModNan | ModXorSign},
     {"min", Kind::Min, 2, typeSet(Type::F64), 0},
-    {"min", Kind::Min, 2, halves, ModFtz | ModNan},
-    {"min", Kind::Min, 2, bhalves, ModNan},
+    {"min", Kind::Min, 2, halves, ModFtz | ModNan | ModXorSign},
+    {"min", Kind::Min, 2, bhalves, ModNan | ModXorSign},
+    {"min", Kind::Min, 2, shortPairs, 0},
+    {"min", Kind::Min, 2, typeSet(Type::S32, Type::S16x2), ModRelu},
     {"max", Kind::Max, 2, ints, 0},
-    {"max", Kind::Max, 2, typeSet(Type::F32), ModFtz | ModNan},
+    {"max", Kind::Max, 2, typeSet(Type::F32), ModFtz | ModNan | ModXorSign},
     {"max", Kind::Max, 2, typeSet(Type::F64), 0},
-    {"max", Kind::Max, 2, halves, ModFtz | ModNan},
-    {"max", Kind::Max, 2, bhalves, ModNan},
+    {"max", Kind::Max, 2, halves, ModFtz | ModNan | ModXorSign},
+    {"max", Kind::Max, 2, bhalves, ModNan | ModXorSign},
+    {"max", Kind::Max, 2, shortPairs, 0},
+    {"max", Kind::Max, 2, typeSet(Type::S32, Type::S16x2), ModRelu},
     {"abs", Kind::Abs, 1, typeSet(Type::S16, Type::S32, Type::S64, Type::F64), 0},
     {"abs", Kind::Abs, 1, typeSet(Type::F32) | halves, ModFtz},
     {"abs", Kind::Abs, 1, bhalves, 0},
@@ -108,7 +114,7 @@ bool holds(Type to, Type from) {
 bool isConversion(Type to, Type from, bool integral, bool rounds, uint32_t mods) {
   bool toFloat = isFloat(to), fromFloat = isFloat(from), small = to == Type::BF16 || from == Type::BF16;
   auto isNumber = [](Type t) { return isFloat(t) || isInt(t) || t == Type::U8 || t == Type::S8; };
-  if (!isNumber(to) || !isNumber(from) || (small && typeBytes(to) + typeBytes(from) == 3)) return false;
+  if (!isNumber(to) || !isNumber(from)) return false;
   bool ok = integral   ? fromFloat && (!toFloat || to == from)
             : !rounds  ? toFloat == fromFloat && (!toFloat || (to == from || typeBytes(to) > typeBytes(from)))
             : !toFloat ? false
@@ -116,19 +122,19 @@ bool isConversion(Type to, Type from, bool integral, bool rounds, uint32_t mods)
   if (mods & ModFtz) ok = ok && (fromFloat || rounds) && (from == Type::F32 || (to == Type::F32 && toFloat));
   if (mods & ModSat) ok = ok && !small && (toFloat || fromFloat || !holds(to, from));
   uint32_t rounding = mods & ModRoundMask;
-  if (mods & ModRelu)
+  if (mods & (ModRelu | ModSatFinite))
     ok = ok && rounds && (rounding == ModRn || rounding == ModRz) && !(mods & (ModFtz | ModSat)) &&
          from == Type::F32 && typeBytes(to) == 2;
-  return ok;
+  return ok && !(mods & ModAway);
 }
-/// The same for two values at once, 8-bit floats and tf32; `rounds`: .rn or .rz is said; .rna in bit 16,
-/// .satfinite in 17.
+/// The same for two values at once, 8-bit floats and tf32; `rounds`: .rn or .rz is said.
 bool isPackedConversion(Type to, Type from, bool rounds, uint32_t mods) {
-  bool nearest = rounds && (mods & ModRoundMask) == ModRn, away = mods >> 16 & 1, finite = mods >> 17 & 1;
-  bool plain = rounds && (nearest || (mods & ModRoundMask) == ModRz) && !finite;
+  bool nearest = rounds && (mods & ModRoundMask) == ModRn, away = mods & ModAway,
+       finite = mods & ModSatFinite;
+  bool plain = rounds && (nearest || (mods & ModRoundMask) == ModRz);
   auto isEight = [](Type t) { return t == Type::E4M3x2 || t == Type::E5M2x2; };
   if (mods & (ModFtz | ModSat | ModInteger)) return false;
-  if (to == Type::TF32) return from == Type::F32 && (away ? !finite && !(mods & ModRelu) : plain);
+  if (to == Type::TF32) return from == Type::F32 && (away ? !(mods & ModRelu) : plain && !finite);
   if (away) return false;
   if (isEight(to)) return (from == Type::F32 || from == Type::F16x2) && nearest && finite;
   if (to == Type::F16x2 && isEight(from)) return nearest && !finite;
@@ -227,8 +233,9 @@ bool Decoder::mad24() {
   Type type = takeType();
   if (!(typeSet(Type::U32, Type::S32) & bit(type)) || operandCount() != (isMad ? 4u : 3u))
     return failOperands();
+  bool saturates = isMad && hi && type == Type::S32 && take("sat");
   Inst &inst = emit(isMad ? Kind::Mad24 : Kind::Mul24, type);
-  inst.mods = hi ? 1u << ModKindShift : 0;
+  inst.mods = (hi ? 1u << ModKindShift : 0) | (saturates ? ModSat : 0);
   return dst(operand(0), type) && src(Field::A, operand(1), type) && src(Field::B, operand(2), type) &&
          (!isMad || src(Field::C, operand(3), type));
 }
@@ -254,14 +261,29 @@ bool Decoder::funnelShift() {
          src(Field::B, operand(2), Type::B32) && src(Field::C, operand(3), Type::B32);
 }
 
+/// lop3[.and|.or].b32 d[|p], a, b, c, table [, [!]q]: p is (d != 0) combined with q; the table in imm, bool
+/// op in bits 21-22, q negated in 23, p and q in the pool.
 bool Decoder::lop3() {
-  if (takeType() != Type::B32 || operandCount() != 5) return failOperands();
+  uint32_t boolOp = take("and") ? uint32_t(BoolOp::And) : take("or") ? uint32_t(BoolOp::Or) : 0;
+  if (takeType() != Type::B32 || operandCount() != (boolOp ? 6u : 5u)) return failOperands();
   const Operand &table = operand(4);
   if (table.kind != Operand::Integer || table.bits > 255) return failOperands();
   Inst &inst = emit(Kind::Lop3, Type::B32);
   inst.imm = int64_t(table.bits);
-  return dst(operand(0), Type::B32) && src(Field::A, operand(1), Type::B32) &&
-         src(Field::B, operand(2), Type::B32) && src(Field::C, operand(3), Type::B32);
+  inst.mods = boolOp << 21;
+  Operand d = operand(0);
+  int32_t second = d.second;
+  d.second = -1;
+  if (!dst(d, Type::B32) || !src(Field::A, operand(1), Type::B32) || !src(Field::B, operand(2), Type::B32) ||
+      !src(Field::C, operand(3), Type::B32))
+    return false;
+  if (!boolOp) return second == -1 || failOperands();
+  Operand p, q = operand(5);
+  p.kind = second >= 0 ? Operand::Reg : Operand::Sink;
+  p.reg = second >= 0 ? uint32_t(second) : 0;
+  if (q.negated) last().mods |= 1u << 23;
+  q.negated = false;
+  return second != -1 && poolDst(p, Type::Pred) && poolSrc(q, Type::Pred);
 }
 
 bool Decoder::prmt() {
@@ -397,7 +419,7 @@ bool Decoder::set() {
                      : type == Type::BF16   ? typeSet(Type::BF16, Type::U16, Type::S16, Type::U32, Type::S32)
                      : type == Type::F16x2  ? typeSet(Type::F16x2, Type::U32, Type::S32)
                      : type == Type::BF16x2 ? typeSet(Type::BF16x2, Type::U32, Type::S32)
-                                            : typeSet(Type::U32, Type::S32, Type::F32);
+                                            : typeSet(Type::U32, Type::S32, Type::F32, Type::F16);
   if (!(results & bit(dtype)) ||
       !((ints | bits3 | typeSet(Type::F32, Type::F64) | halves | bhalves) & bit(type)) ||
       operandCount() != (boolOp ? 4u : 3u))
@@ -455,6 +477,10 @@ bool Decoder::testp() {
 // Movement and conversion
 //===----------------------------------------------------------------------===//
 
+bool Decoder::isByteRegister(const Operand &o) const {
+  return o.kind == Operand::Reg && typeBytes(function->registers[o.reg].type) == 1;
+}
+
 bool Decoder::special(std::string_view name, const Operand &o, Type type) {
   std::optional<uint32_t> id = specialRegister(name);
   if (!id) return fail("special register '" + std::string(name) + "' is not supported");
@@ -471,11 +497,30 @@ static const Operand &unwrapped(const Operand &o) {
   return o.kind == Operand::Vector && o.elements.size() == 1 ? o.elements[0] : o;
 }
 
+/// mov.b128: between a register of 128 bits, another one, and a vector of two of 64.
+bool Decoder::moveWide() {
+  const Operand &to = operand(0), &from = operand(1);
+  auto isPair = [](const Operand &o) { return o.kind == Operand::Vector && o.elements.size() == 2; };
+  if (!(isWide(to) || isPair(to)) || !(isWide(from) || isPair(from)) || !(isWide(to) || isWide(from)))
+    return failOperands();
+  for (unsigned half : {0u, 1u}) {
+    auto place = [&](const Operand &o) { return half ? upperHalf.at(o.reg) : o.reg; };
+    emit(Kind::Mov, Type::B64);
+    bool ok = (isWide(to) ? bind(Field::Dst, place(to), Role::Def) : dst(to.elements[half], Type::B64)) &&
+              (isWide(from) ? bind(Field::A, place(from), Role::Use)
+                            : src(Field::A, from.elements[half], Type::B64));
+    if (!ok) return false;
+  }
+  return true;
+}
+
 /// mov between registers, of addresses and special registers, and the packing forms with a vector on one
 /// side.
 bool Decoder::mov() {
   Type type = takeType();
   if (operandCount() != 2) return failOperands();
+  if (type == Type::B128) return moveWide();
+  if (shortPairs & bit(type)) return fail("'" + opcodeText() + "' is not supported");
   const Operand &to = unwrapped(operand(0)), &from = unwrapped(operand(1));
   if (from.kind == Operand::Special) return special(from.text, to, type);
   unsigned bytes = typeBytes(type);
@@ -489,7 +534,9 @@ bool Decoder::mov() {
                 : bytes / n == 4    ? Type::B32
                 : bytes / n == 8    ? Type::B64
                                     : Type::None;
-    if (part == Type::None || part == Type::B8) return failOperands();
+    if (part == Type::None) return failOperands();
+    for (const Operand &e : vector.elements) // ptxas tells registers of 8 bits from those of 16
+      if (part == Type::B8 && e.kind == Operand::Reg && !isByteRegister(e)) return failOperands();
     Inst &inst = emit(unpack ? Kind::Unpack : Kind::Pack, type);
     inst.width = uint8_t(bytes);
     inst.width2 = uint8_t(bytes / n);
@@ -500,8 +547,8 @@ bool Decoder::mov() {
   return dst(to, type) && src(Field::A, from, type);
 }
 
-/// cvt[.rnd][.ftz][.sat][.relu].dtype.atype: rounding to an integral value sets ModInteger; .rna bit 16,
-/// satfinite bit 17. The two-source forms (f16x2, bf16x2, e4m3x2, e5m2x2 of f32) have the upper value in a.
+/// cvt[.rnd][.ftz][.sat][.relu].dtype.atype: rounding to an integral value sets ModInteger. The two-source
+/// forms (f16x2, bf16x2, e4m3x2, e5m2x2 of f32) have the upper value in a.
 bool Decoder::cvt() {
   if (take("pack")) return cvtPack();
   uint32_t mods = 0;
@@ -514,21 +561,23 @@ bool Decoder::cvt() {
   else if (take("rpi"))
     mods |= ModInteger | ModRp;
   else if (take("rna"))
-    mods |= 1u << 16;
+    mods |= ModAway;
   size_t before = modifiers.size();
-  if (!(mods & (ModInteger | 1u << 16))) mods |= takeMods(ModRoundMask);
+  if (!(mods & (ModInteger | ModAway))) mods |= takeMods(ModRoundMask);
   bool rounds = modifiers.size() < before;
   mods |= takeMods(ModFtz | ModSat | ModRelu);
-  if (take("satfinite")) mods |= 1u << 17;
+  if (take("satfinite")) mods |= ModSatFinite;
   Type to = takeType(), from = takeType();
   if (to == Type::None || from == Type::None || to == Type::Pred || from == Type::Pred) return failOperands();
   bool packed = to == Type::F16x2 || to == Type::BF16x2 || to == Type::E4M3x2 || to == Type::E5M2x2;
   bool two = packed && from == Type::F32;
-  bool exists = packed || to == Type::TF32
-                    ? isPackedConversion(to, from, rounds, mods)
-                    : !(mods >> 16) && isConversion(to, from, mods & ModInteger, rounds, mods);
+  bool exists = packed || to == Type::TF32 ? isPackedConversion(to, from, rounds, mods)
+                                           : isConversion(to, from, mods & ModInteger, rounds, mods);
   if (!exists) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != (two ? 3u : 2u)) return failOperands();
+  if ((to == Type::BF16 && typeBytes(from) == 1 && !isByteRegister(operand(1))) ||
+      (from == Type::BF16 && typeBytes(to) == 1 && !isByteRegister(operand(0))))
+    return failOperands();
   Inst &inst = emit(Kind::Cvt, to);
   inst.type2 = from;
   inst.mods = mods;
@@ -542,14 +591,26 @@ bool Decoder::cvt() {
   return !two || src(Field::B, operand(2), from);
 }
 
-/// cvt.pack.sat.dtype.s32[.b32] d, a, b [, c]
+/// cvt.pack.sat.dtype.s32[.b32] d, a, b [, c]: bits of a part in width.
 bool Decoder::cvtPack() {
   if (!take("sat")) return failOperands();
-  Type to = takeType(), from = takeType(), third = takeType();
+  unsigned bits = 0;
+  Type to = Type::None;
+  for (auto [name, small] :
+       {std::pair<std::string_view, unsigned>{"u4", 4}, {"u2", 2}, {"s4", 4}, {"s2", 2}}) {
+    if (bits || !take(name)) continue;
+    bits = small;
+    to = name[0] == 'u' ? Type::U8 : Type::S8;
+  }
+  if (!bits) {
+    to = takeType();
+    bits = typeBytes(to) * 8;
+  }
+  Type from = takeType(), third = takeType();
   bool four = third == Type::B32;
   bool toOk = four ? to == Type::U8 || to == Type::S8 : to == Type::U16 || to == Type::S16;
   if (!toOk || from != Type::S32 || operandCount() != (four ? 4u : 3u)) return failOperands();
-  emit(Kind::CvtPack, to);
+  emit(Kind::CvtPack, to).width = uint8_t(bits);
   return dst(operand(0), Type::B32) && src(Field::A, operand(1), from) && src(Field::B, operand(2), from) &&
          (!four || src(Field::C, operand(3), Type::B32));
 }

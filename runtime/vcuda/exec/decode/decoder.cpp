@@ -63,6 +63,8 @@ uint32_t Decoder::takeMods(uint32_t allowed) {
   for (auto [name, bit] : names) {
     if ((allowed & bit) && take(name)) mods |= bit;
   }
+  bool sizes = std::find(modifiers.begin(), modifiers.end(), "abs") != modifiers.end();
+  if ((allowed & ModXorSign) && sizes && take("xorsign") && take("abs")) mods |= ModXorSign;
   if (allowed & ModRoundMask) {
     if (take("rz"))
       mods |= ModRz;
@@ -195,7 +197,8 @@ std::optional<uint32_t> Decoder::virtualFor(const Operand &o, Type type, Role ro
   unsigned bytes = typeBytes(type);
   switch (o.kind) {
   case Operand::Reg: {
-    if (o.second != -1 || (o.negated && role == Role::Def)) return std::nullopt;
+    if (o.second != -1 || (o.negated && role == Role::Def) || isWide(o) || o.minus || !o.part.empty())
+      return std::nullopt;
     unsigned width = virtuals[o.reg].width;
     bool isPredicate = function->registers[o.reg].type == Type::Pred;
     if (isPredicate != (type == Type::Pred)) return std::nullopt;
@@ -204,6 +207,7 @@ std::optional<uint32_t> Decoder::virtualFor(const Operand &o, Type type, Role ro
     return o.reg;
   }
   case Operand::Sink:
+    if (o.second != -1) return std::nullopt;
     return role == Role::Def ? std::optional(temporary(type == Type::Pred ? 0 : std::max(bytes, 2u)))
                              : std::nullopt;
   case Operand::Integer:
@@ -265,6 +269,18 @@ bool Decoder::vectorOperand(const Operand &o, Type type, unsigned count, Role ro
   return true;
 }
 
+bool Decoder::isWide(const Operand &o) const { return o.kind == Operand::Reg && upperHalf.count(o.reg); }
+
+bool Decoder::wideOperand(const Operand &o, Role role) {
+  if (!isWide(o) || o.negated) return failOperands();
+  for (uint32_t id : {o.reg, upperHalf.at(o.reg)}) {
+    references.push_back(
+        {uint32_t(code.instructions.size() - 1), uint32_t(code.operands.size()), id, Field::Pool, role});
+    poolRaw(0);
+  }
+  return true;
+}
+
 //===----------------------------------------------------------------------===//
 // Functions
 //===----------------------------------------------------------------------===//
@@ -317,14 +333,12 @@ void Decoder::decodeFunction(uint32_t index) {
   literals.clear();
   for (const ptx::Register &reg : function->registers) {
     Virtual v;
-    v.width = reg.type == Type::Pred ? 0 : uint8_t(std::max(typeBytes(reg.type), 2u));
-    if (reg.type == Type::B128) {
-      errors.push_back(
-          {function->line, "register '" + std::string(reg.name) + "': type .b128 is not supported"});
-      return;
-    }
+    v.width = reg.type == Type::Pred ? 0 : uint8_t(std::clamp(typeBytes(reg.type), 2u, 8u));
     virtuals.push_back(v);
   }
+  upperHalf.clear();
+  for (uint32_t r = 0; r < function->registers.size(); ++r)
+    if (function->registers[r].type == Type::B128) upperHalf[r] = temporary(8);
   firstInstruction = uint32_t(code.instructions.size());
   exitLabel = uint32_t(function->body.size());
   std::vector<bool> leader(function->body.size() + 1, false);
@@ -478,13 +492,15 @@ void Decoder::placeShared(std::vector<KernelInfo> &kernels) {
   for (size_t k = 0; k < kernels.size(); ++k) kernels[k].staticSharedBytes = uint32_t(bytes[k]);
 }
 
-/// Local memory per thread: the longest chain of frames; a recursion gets 16 times the sum of all frames.
+/// Local memory per thread: the longest chain of frames; a recursion gets 16 times the sum of all frames, and
+/// alloca 16 KiB.
 void Decoder::measureLocal(std::vector<KernelInfo> &kernels) {
   size_t n = code.functions.size();
   std::vector<int64_t> depth(n, -1);
   std::vector<bool> onPath(n, false);
   uint64_t all = 0;
   for (const CodeFunction &f : code.functions) all += f.frameBytes + 64;
+  auto allocates = [&](uint32_t f) { return code.functions[f].allocates; };
   bool recursive = false;
   auto measure = [&](uint32_t f, unsigned level, auto &self) -> int64_t {
     if (depth[f] >= 0) return depth[f];
@@ -506,6 +522,8 @@ void Decoder::measureLocal(std::vector<KernelInfo> &kernels) {
     bool leaf = calls[f].empty() && !callsUnknown[f];
     uint64_t bytes = leaf ? code.functions[f].frameBytes : uint64_t(measure(f, 0, measure));
     if (recursive) bytes = std::min<uint64_t>(all * 16, 512 * 1024);
+    std::set<uint32_t> reached = reachable(f, calls, callsUnknown);
+    if (std::any_of(reached.begin(), reached.end(), allocates)) bytes += 16 * 1024;
     code.functions[f].localBytes = uint32_t(std::min<uint64_t>((bytes + 15) / 16 * 16, 512 * 1024));
     if (code.functions[f].kernelIndex >= 0)
       kernels[size_t(code.functions[f].kernelIndex)].localBytes = code.functions[f].localBytes;

@@ -101,6 +101,10 @@ private:
   std::optional<uint32_t> symbolAddress(const Operand &o, unsigned width);
   bool address(const Operand &o, Space &space);
   bool vectorOperand(const Operand &o, Type type, unsigned count, Role role);
+  /// A register of 128 bits is two of 64: this one and `upperHalf`. Appends both to the operand pool.
+  bool wideOperand(const Operand &o, Role role);
+  bool isWide(const Operand &o) const;
+  bool moveWide();
 
   // Opcodes (alu.cpp).
   bool arithmetic();
@@ -122,6 +126,7 @@ private:
   bool mov();
   bool cvt();
   bool cvtPack();
+  bool isByteRegister(const Operand &o) const;
   bool special(std::string_view name, const Operand &o, Type type);
   bool takeCompare(uint32_t &mods, Type type);
   uint32_t takeBoolOp();
@@ -135,6 +140,8 @@ private:
   bool stmatrix();
   bool cpAsync();
   bool prefetch();
+  bool stack();
+  bool discard();
   bool fence();
   /// Takes the name of one of the `allowed` spaces; false and Generic when there is none.
   bool takeSpace(Space &space, std::initializer_list<Space> allowed);
@@ -170,6 +177,9 @@ private:
   bool asyncArrive();
   bool sharedBarrier(const Operand &o);
   bool video();
+  bool scalarVideo();
+  bool takeVideoCompare(Compare &compare);
+  bool videoSource(Field field, Operand o);
 
   const ptx::SyntaxModule &syntax;
   Code &code;
@@ -179,6 +189,7 @@ private:
   const Statement *statement = nullptr;
   std::vector<std::string_view> modifiers; ///< not yet taken
   std::vector<Virtual> virtuals;
+  std::map<uint32_t, uint32_t> upperHalf; ///< of registers of 128 bits
   std::vector<Reference> references;
   std::map<std::pair<uint64_t, unsigned>, uint32_t> literals;
   uint32_t firstInstruction = 0;

@@ -53,7 +53,7 @@ bool Decoder::mma() {
   std::string_view shapeName = takeShape();
   std::string_view aLayout = takeLayout(), bLayout = takeLayout();
   Type d = takeMatrixType(), a = takeMatrixType(), b = takeMatrixType(), c = takeMatrixType();
-  if (d == Type::F64) take("rn");
+  uint32_t rounding = d == Type::F64 ? takeMods(ModRoundMask) : 0;
   const MmaShape *shape = bLayout.empty() ? nullptr : findMmaShape(shapeName, d, a, b, c);
   if (shape && !shape->quadPairs && (aLayout != "row" || bLayout != "col")) shape = nullptr;
   bool isBits = a == Type::B1;
@@ -63,7 +63,7 @@ bool Decoder::mma() {
   if (operandCount() != 4) return failOperands();
   Inst &inst = emit(Kind::Mma, d);
   inst.type2 = a;
-  inst.mods = ModAligned | (satfinite ? ModSat : 0) | (conjunction ? 1u << ModKindShift : 0);
+  inst.mods = ModAligned | rounding | (satfinite ? ModSat : 0) | (conjunction ? 1u << ModKindShift : 0);
   if (shape->quadPairs)
     inst.mods |= (c == Type::F16 ? 1u << 17 : 0) | (aLayout == "col" ? 1u << 18 : 0) |
                  (bLayout == "row" ? 1u << 19 : 0);
@@ -133,7 +133,7 @@ bool Decoder::wmma() {
   bool satfinite = take("satfinite");
   Type first = takeMatrixType(), second = takeMatrixType(), third = takeMatrixType(),
        fourth = takeMatrixType();
-  if (first == Type::F64) take("rn");
+  uint32_t rounding = first == Type::F64 ? takeMods(ModRoundMask) : 0;
   bool halves = third == Type::None; // only D and C are named: A and B are f16
   Type d = first, a = halves ? Type::F16 : second, b = halves ? Type::F16 : third,
        c = halves ? second : fourth;
@@ -148,7 +148,7 @@ bool Decoder::wmma() {
   if (operandCount() != 4) return failOperands();
   Inst &inst = emit(Kind::Wmma, d);
   inst.type2 = c;
-  inst.mods = ModAligned | (satfinite ? ModSat : 0) | (conjunction ? 1u << ModKindShift : 0);
+  inst.mods = ModAligned | rounding | (satfinite ? ModSat : 0) | (conjunction ? 1u << ModKindShift : 0);
   inst.imm = shape - wmmaShapes;
   Type reg = a == Type::F64 ? Type::F64 : Type::B32;
   return vectorOperand(operand(0), reg, wmmaRegisters(*shape, WmmaPart::Accumulator, d), Role::Def) &&

@@ -1,4 +1,4 @@
-// Barriers in shared memory (PTX ISA 9.7.13.15) and video instructions (9.7.17).
+// Barriers in shared memory (PTX ISA 9.7.13.15).
 #include "runtime/vcuda/exec/decode/decoder.h"
 
 #include "runtime/vcuda/exec/services.h"
@@ -8,10 +8,11 @@
 using namespace dlc::vcuda;
 using namespace dlc::vcuda::exec;
 
-/// The address of a barrier, in field A.
+/// The address of a barrier, in field A. In a register of 32 bits it is one of shared memory, said or not.
 bool Decoder::sharedBarrier(const Operand &o) {
   Space space;
-  takeSpace(space, {Space::Shared});
+  bool named = takeSpace(space, {Space::Shared});
+  if (!named && o.kind == Operand::Address && o.hasReg && virtuals[o.reg].width == 4) space = Space::Shared;
   noteAccess(Space::Shared, 8);
   return address(o, space);
 }
@@ -74,46 +75,4 @@ bool Decoder::asyncArrive() {
   emit(Kind::Mbarrier, Type::B64).mods =
       uint32_t(MbarrierOp::AsyncArrive) << ModKindShift | (keep ? 1u << 20 : 0);
   return sharedBarrier(operand(0));
-}
-
-/// vadd4.dtype.atype.btype[.sat][.add] d[.mask], a, b, c: see packed.cpp. Selections of parts and masks by
-/// name are refused.
-bool Decoder::video() {
-  static constexpr std::pair<std::string_view, VideoOp> names[] = {
-      {"vadd", VideoOp::Add},          {"vsub", VideoOp::Sub}, {"vavrg", VideoOp::Average},
-      {"vabsdiff", VideoOp::Distance}, {"vmin", VideoOp::Min}, {"vmax", VideoOp::Max},
-      {"vset", VideoOp::Set}};
-  std::string_view opcode = statement->opcode;
-  uint32_t mods = opcode.back() == '4' ? 1u << 24 : 0;
-  VideoOp op = VideoOp::Add;
-  for (auto [name, value] : names) {
-    if (name == opcode.substr(0, opcode.size() - 1)) op = value;
-  }
-  mods |= uint32_t(op) << ModKindShift;
-  auto integer = [](Type t) { return t == Type::U32 || t == Type::S32; };
-  bool isSet = op == VideoOp::Set;
-  Type d = isSet ? Type::U32 : takeType(), a = takeType(), b = takeType();
-  if (!integer(d) || !integer(a) || !integer(b) || operandCount() != 4) return failOperands();
-  if (isSet) {
-    static constexpr std::pair<std::string_view, Compare> tests[] = {
-        {"eq", Compare::Eq}, {"ne", Compare::Ne}, {"lt", Compare::Lt},
-        {"le", Compare::Le}, {"gt", Compare::Gt}, {"ge", Compare::Ge}};
-    bool found = false;
-    for (auto [name, test] : tests) {
-      if (!found && take(name)) {
-        mods |= uint32_t(test) << 19;
-        found = true;
-      }
-    }
-    if (!found) return failOperands();
-  } else if (take("sat")) {
-    mods |= ModSat;
-  }
-  if (take("add")) mods |= 1u << 25;
-  mods |= (a == Type::S32 ? 1u << 26 : 0) | (b == Type::S32 ? 1u << 27 : 0) | (d == Type::S32 ? 1u << 28 : 0);
-  Inst &inst = emit(Kind::Video, Type::U32);
-  inst.mods = mods;
-  inst.imm = 15;
-  return dst(operand(0), Type::U32) && src(Field::A, operand(1), Type::U32) &&
-         src(Field::B, operand(2), Type::U32) && src(Field::C, operand(3), Type::U32);
 }

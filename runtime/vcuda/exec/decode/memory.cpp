@@ -2,6 +2,7 @@
 #include "runtime/vcuda/exec/decode/decoder.h"
 
 #include <algorithm>
+#include <bit>
 
 using namespace dlc::vcuda;
 using namespace dlc::vcuda::exec;
@@ -24,8 +25,12 @@ bool Decoder::takeSpace(Space &space, std::initializer_list<Space> allowed) {
 }
 
 void Decoder::takeCacheHints(std::initializer_list<std::string_view> operators) {
+  static constexpr std::string_view hints[] = {
+      "L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last",
+      "L1::no_allocate",  "L2::cache_hint",      "L2::64B",         "L2::128B",
+      "L2::256B"};
   for (std::string_view name : operators) take(name);
-  while (takePrefixed("L1::") || takePrefixed("L2::")) {}
+  for (std::string_view hint : hints) std::erase(modifiers, hint);
 }
 
 std::optional<uint32_t> Decoder::takeScope() {
@@ -53,8 +58,7 @@ bool Decoder::address(const Operand &o, Space &space) {
   last().space = space;
   last().width2 = 8;
   if (o.hasReg) {
-    unsigned width = widthOf(o);
-    width = virtuals[o.reg].width;
+    unsigned width = upperHalf.count(o.reg) ? 16 : virtuals[o.reg].width;
     bool narrowOk = space != Space::Generic && space != Space::Global;
     if (width != 8 && !(width == 4 && narrowOk))
       return fail("address register of '" + opcodeText() + "' has the wrong width");
@@ -130,11 +134,18 @@ bool Decoder::load() {
   }
   unsigned count = take("v2") ? 2 : take("v4") ? 4 : 1;
   Type type = takeType();
+  bool wide = type == Type::B128 && count == 1;
+  if (wide) type = Type::B64, count = 2;
   if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
   Inst &inst = emit(Kind::Ld, type);
   inst.mods = (strong ? ModVolatile : 0) | (acquire ? ModAcquire : 0) | (nc ? ModNonCoherent : 0) | scope;
   if (!address(operand(1), space)) return false;
+  if (wide) {
+    last().width = 8;
+    noteAccess(space, 16);
+    return wideOperand(operand(0), Role::Def);
+  }
   if (!vectorOperand(operand(0), type, count, Role::Def)) return false;
   const Operand &first = operand(0).kind == Operand::Vector ? operand(0).elements[0] : operand(0);
   unsigned width = std::max(2u, typeBytes(type));
@@ -163,11 +174,18 @@ bool Decoder::store() {
   takeCacheHints({"wb", "cg", "cs", "wt"});
   unsigned count = take("v2") ? 2 : take("v4") ? 4 : 1;
   Type type = takeType();
+  bool wide = type == Type::B128 && count == 1;
+  if (wide) type = Type::B64, count = 2;
   if (!dataType(type) || typeBytes(type) * count > 16) return fail("'" + opcodeText() + "' is not supported");
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
   emit(Kind::St, type).mods = (strong ? ModVolatile : 0) | (release ? ModRelease : 0) | scope;
   if (!address(operand(0), space)) return false;
   if (space == Space::Param) return fail("kernel parameters cannot be stored to");
+  if (wide) {
+    last().width = 8;
+    noteAccess(space, 16);
+    return wideOperand(operand(1), Role::Use);
+  }
   if (!vectorOperand(operand(1), type, count, Role::Use)) return false;
   unsigned width = 0;
   auto check = [&](const Operand &e) {
@@ -299,7 +317,7 @@ bool Decoder::cpAsync() {
   bool ca = take("ca");
   if (!ca && !take("cg")) return fail("'" + opcodeText() + "' is not supported");
   if ((!take("shared") && !take("shared::cta")) || !take("global")) return failOperands();
-  while (takePrefixed("L2::")) {}
+  takeCacheHints();
   if (operandCount() < 3 || operandCount() > 5 || operand(2).kind != Operand::Integer) return failOperands();
   uint64_t bytes = operand(2).bits;
   if (bytes != 16 && !(ca && (bytes == 4 || bytes == 8)))
@@ -346,12 +364,50 @@ bool Decoder::prefetch() {
   return operandCount() == (op == "applypriority" ? 2u : 1u) || failOperands();
 }
 
+/// alloca.type d, size [, alignment]; stacksave.type d; stackrestore.type a
+bool Decoder::stack() {
+  std::string_view op = statement->opcode;
+  Type type = takeType();
+  if (type != Type::U32 && type != Type::U64) return failOperands();
+  Inst &inst = emit(op == "alloca"      ? Kind::Alloca
+                    : op == "stacksave" ? Kind::StackSave
+                                        : Kind::StackRestore,
+                    type);
+  inst.width = uint8_t(typeBytes(type));
+  if (op == "stacksave") return operandCount() == 1 && dst(operand(0), type);
+  if (op == "stackrestore") return operandCount() == 1 && src(Field::A, operand(0), type);
+  if (operandCount() != 2 && operandCount() != 3) return failOperands();
+  inst.imm = 16;
+  if (operandCount() == 3) {
+    uint64_t alignment = operand(2).bits;
+    if (operand(2).kind != Operand::Integer || !std::has_single_bit(alignment) || alignment > 64)
+      return failOperands();
+    inst.imm = int64_t(std::max<uint64_t>(alignment, 16));
+  }
+  code.functions[size_t(function - syntax.functions.data())].allocates = true;
+  return dst(operand(0), type) && src(Field::A, operand(1), type);
+}
+
+/// discard[.global].L2 [a], 128: the bytes are written, and nobody knows with what.
+bool Decoder::discard() {
+  Space space;
+  takeSpace(space, {Space::Global});
+  if (!take("L2") || operandCount() != 2 || operand(1).kind != Operand::Integer || operand(1).bits != 128)
+    return failOperands();
+  emit(Kind::Discard, Type::None);
+  noteAccess(Space::Global, 16);
+  return address(operand(0), space);
+}
+
 /// fence.sem.scope and its older name membar.level.
 bool Decoder::fence() {
   uint32_t scope = 0;
   if (statement->opcode == "membar") {
     scope = take("cta") ? ModCtaScope : 0;
-    if (!scope && !take("gl") && !take("sys")) return failOperands();
+    bool alias = take("proxy") && take("alias");
+    if (!scope && !alias && !take("gl") && !take("sys")) return failOperands();
+  } else if (take("proxy")) { // one address is one place here, whatever it is called
+    if (!take("alias")) return fail("'" + opcodeText() + "' is not supported");
   } else {
     if (!take("sc") && !take("acq_rel") && !take("acquire") && !take("release")) return failOperands();
     std::optional<uint32_t> named = takeScope();

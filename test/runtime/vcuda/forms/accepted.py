@@ -7,14 +7,14 @@ from gpu import Refused
 from lanes import HEAD
 
 TYPES = [f"{k}{b}" for k in "bsu" for b in (8, 16, 32, 64)] + ["f16", "f16x2", "bf16", "bf16x2", "f32", "f64", "tf32", "pred", "e4m3x2",
-                                                               "e5m2x2"]
+                                                               "e5m2x2", "u16x2", "s16x2"]
 
 
 def width(kind):
     """Bits of a register that holds the type; 0 for predicates."""
     if kind in ("pred", "p"):
         return 0
-    if kind in ("f16x2", "bf16x2", "tf32"):
+    if kind in ("f16x2", "bf16x2", "tf32", "u16x2", "s16x2"):
         return 32
     if kind in ("e4m3x2", "e5m2x2", "bf16"):
         return 16

@@ -1,4 +1,5 @@
 """f32 and f64 arithmetic from exact fractions, rounded once; approximations within their bound; cvt.pack."""
+import itertools
 import math
 from fractions import Fraction
 
@@ -114,6 +115,12 @@ for name, better in (("min", min), ("max", max)):
                 values = [flushed(f32(v)) if ftz else f32(v) for v in (a, b)]
                 return bits32(extremum(*values, better, bool(nan)))
             add(f"{name}{ftz}{nan}.f32 D, A, B", "b32", "f32 f32", want)
+
+            def sized(a, b, better=better, ftz=ftz, nan=nan):
+                values = [flushed(f32(v)) if ftz else f32(v) for v in (a, b)]
+                r = extremum(*map(abs, values), better, bool(nan))
+                return bits32(r) | (0 if r != r else (a ^ b) & 0x80000000)
+            add(f"{name}{ftz}{nan}.xorsign.abs.f32 D, A, B", "b32", "f32 f32", sized)
 for name, operation in (("abs", abs), ("neg", lambda v: -v)):
     for ftz in ("", ".ftz"):
         add(f"{name}{ftz}.f32 D, A", "b32", "f32", lambda a, o=operation, z=ftz: bits32(o(flushed(f32(a)) if z else f32(a))),
@@ -134,13 +141,13 @@ for ftz in ("", ".ftz"):
     add(f"div.approx{ftz}.f32 D, A, B", "b32", "f32 f32", lambda a, b: div(f32(a), f32(b), "rn"), unit=2.0 ** -22,
         inputs=([bits32(float(k) / 7) for k in range(-128, 128)], [bits32(1.5 * k + 0.25) for k in range(256)]))
 
-# cvt.pack clamps A above B; the 8-bit forms push C up.
-for kind, bits in (("u", 16), ("s", 16), ("u", 8), ("s", 8)):
+# cvt.pack clamps A above B; the smaller forms push C up.
+for kind, bits in itertools.product("us", (16, 8, 4, 2)):
     def clamped(v, kind=kind, bits=bits):
         least = -(1 << (bits - 1)) if kind == "s" else 0
         return max(least, min(least + (1 << bits) - 1, signed(v, 32))) & (1 << bits) - 1
     if bits == 16:
         add(f"cvt.pack.sat.{kind}16.s32 D, A, B", "b32", "b32 b32", lambda a, b, c=clamped: c(a) << 16 | c(b))
     else:
-        add(f"cvt.pack.sat.{kind}8.s32.b32 D, A, B, C", "b32", "b32 b32 b32",
-            lambda a, b, c, f=clamped: c << 16 | f(a) << 8 | f(b))
+        add(f"cvt.pack.sat.{kind}{bits}.s32.b32 D, A, B, C", "b32", "b32 b32 b32",
+            lambda a, b, c, f=clamped, n=bits: c << 2 * n | f(a) << n | f(b))

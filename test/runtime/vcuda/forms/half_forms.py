@@ -55,10 +55,12 @@ def two_operands(name, operation, count):
             yield Bulk(f"{name}{modifiers}.{kind}x2 D, A, B", np.uint32, [packed(a[few]), packed(b[few])], packed(want[few]))
 
 
-def extremum(fmt, a, b, ftz, nan, less):
+def extremum(fmt, a, b, ftz, nan, less, sizes=False):
     x, y = fmt.decode(a), fmt.decode(b)
     if ftz:
         x, y = flush(fmt, x), flush(fmt, y)
+    if sizes:  # of the absolute values, with the product's sign
+        return sized(extremum(fmt, fmt.encode(np.abs(x)), fmt.encode(np.abs(y)), False, nan, less), fmt, (a ^ b) & 0x8000)
     first = less(x, y) | ((x == y) & less(np.where(np.signbit(x), -1, 1), np.where(np.signbit(y), -1, 1))) | np.isnan(y)
     value = np.where(first & ~np.isnan(x), x, y)
     value = np.where(np.isnan(x) & ~np.isnan(y), y, value)
@@ -67,16 +69,22 @@ def extremum(fmt, a, b, ftz, nan, less):
     return fmt.encode(value)
 
 
+def sized(code, fmt, sign):
+    return np.where(np.isnan(fmt.decode(code)), code, code | sign).astype(code.dtype)
+
+
 def min_max(count):
     for name, less in (("min", np.less), ("max", np.greater)):
         for kind, fmt in TYPES.items():
             a, b = pairs(fmt, 2, count)
             for ftz in ("", ".ftz") if fmt is F16 else ("",):
                 for nan in ("", ".NaN"):
-                    want = extremum(fmt, a, b, bool(ftz), bool(nan), less)
-                    yield Bulk(f"{name}{ftz}{nan}.{kind}x2 D, A, B", np.uint32, [packed(a), packed(b)], packed(want))
                     few = slice(0, 1 << 17)
-                    yield Bulk(f"{name}{ftz}{nan}.{kind} D, A, B", np.uint16, [a[few], b[few]], want[few])
+                    for sizes, all_of in (("", slice(None)), (".xorsign.abs", slice(0, 6 << 16))):
+                        x, y = a[all_of], b[all_of]
+                        want = extremum(fmt, x, y, bool(ftz), bool(nan), less, bool(sizes))
+                        yield Bulk(f"{name}{ftz}{nan}{sizes}.{kind}x2 D, A, B", np.uint32, [packed(x), packed(y)], packed(want))
+                        yield Bulk(f"{name}{ftz}{nan}{sizes}.{kind} D, A, B", np.uint16, [x[few], y[few]], want[few])
 
 
 def one_operand():
@@ -143,11 +151,14 @@ def from_halves():
     for kind, fmt in TYPES.items():
         x = fmt.decode(ALL16)
         for mode, to_whole in whole.items():
-            for sign, bits in INTEGERS[2 * (fmt is BF16):]:
+            for sign, bits in INTEGERS:
                 low, high = limits(sign, bits)
                 values = [min(max(int(v), low), high) if v == v and abs(v) != np.inf else 0 if v != v else high if v > 0 else low
                           for v in to_whole(x)]
                 want = np.array([v & (1 << bits) - 1 for v in values], f"u{bits // 8}")
+                if (fmt, bits) == (BF16, 8):  # ptxas wants a register of 8 bits
+                    yield Bulk(f"{{ .reg .b8 %v; cvt.{mode}.{sign}8.bf16 %v, A; mov.b16 D, {{%v, 0}}; }}", np.uint8, [ALL16], want)
+                    continue
                 yield Bulk(f"cvt.{mode}.{sign}{bits}.{kind} D, A", want.dtype, [ALL16], want)
                 if fmt is F16:  # .sat says what is done anyway
                     yield Bulk(f"cvt.{mode}.sat.{sign}{bits}.{kind} D, A", want.dtype, [ALL16], want)
@@ -177,7 +188,7 @@ def to_halves():
     """Every 8- and 16-bit integer, and values around every rounding decision, to f16 and bf16."""
     random = np.random.default_rng(3)
     for kind, fmt in TYPES.items():
-        for sign, bits in INTEGERS[2 * (fmt is BF16):]:
+        for sign, bits in INTEGERS:
             codes = np.arange(1 << min(bits, 16)).astype(f"u{bits // 8}")
             if bits > 16:
                 codes = (random.integers(0, 1 << 63, 1 << 16).astype(np.uint64) << np.uint64(1)
@@ -188,7 +199,9 @@ def to_halves():
                 some = slice(0, 4096) if bits == 64 else slice(None)
                 exact = np.array([rounded(Fraction(int(v)), mode, **shape) for v in values[some]]) if bits == 64 else \
                     fmt.round(values.astype(np.float64), mode)
-                yield Bulk(f"cvt.{mode}.{kind}.{sign}{bits} D, A", np.uint16, [codes[some]], fmt.encode(exact))
+                narrow = (fmt, bits) == (BF16, 8)
+                text = f"{{ .reg .b8 %v; mov.b16 {{%v, _}}, A; cvt.{mode}.bf16.{sign}8 D, %v; }}" if narrow else f"cvt.{mode}.{kind}.{sign}{bits} D, A"
+                yield Bulk(text, np.uint16, [codes[some]], fmt.encode(exact))
                 if fmt is F16:
                     yield Bulk(f"cvt.{mode}.sat.{kind}.{sign}{bits} D, A", np.uint16, [codes[some]],
                                fmt.encode(saturate(values[some].astype(np.float64))))
@@ -202,11 +215,13 @@ def to_halves():
             if fmt is F16:
                 sat = fmt.encode(fmt.round(saturate(x), mode))
                 yield Bulk(f"cvt.{mode}.sat.{kind}.f32 D, A", np.uint16, [sources], sat)
-            relu = fmt.encode(np.where(np.signbit(x) & ~np.isnan(x), 0.0, fmt.round(x, mode)))
             if mode in ("rn", "rz"):
-                yield Bulk(f"cvt.{mode}.relu.{kind}.f32 D, A", np.uint16, [sources], relu)
                 partner = sources[::-1].copy()
-                for modifier, code in (("", fmt.encode(fmt.round(x, mode))), (".relu", relu)):
+                for modifier in ("", ".relu", ".satfinite", ".relu.satfinite"):
+                    value = fmt.round(x, mode, finite="satfinite" in modifier)
+                    code = fmt.encode(np.where(np.signbit(x) & ~np.isnan(x), 0.0, value) if "relu" in modifier else value)
+                    if modifier:
+                        yield Bulk(f"cvt.{mode}{modifier}.{kind}.f32 D, A", np.uint16, [sources], code, NanOf(fmt))
                     word = code.astype(np.uint32) << 16 | code[::-1]
                     yield Bulk(f"cvt.{mode}{modifier}.{kind}x2.f32 D, A, B", np.uint32, [sources, partner], word, NanOf(fmt))
             wide = x[: 1 << 16] * (1 + 2.0 ** -50)  # just off what an f32 can say
@@ -259,6 +274,9 @@ def to_tf32():
     x = F32.decode(sources)
     for modifier, mode in (("rna", "rna"), ("rn", "rn"), ("rz", "rz")):
         result = TF32.round(x, mode)
+        if modifier == "rna":
+            finite = TF32.round(x, mode, finite=True)
+            yield Bulk("cvt.rna.satfinite.tf32.f32 D, A", np.uint32, [sources], F32.encode(finite), NanOf(F32))
         yield Bulk(f"cvt.{modifier}.tf32.f32 D, A", np.uint32, [sources], F32.encode(result), NanOf(F32))
         if modifier != "rna":
             relu = np.where(np.signbit(x) & ~np.isnan(x), 0.0, result)

@@ -63,6 +63,17 @@ for bits in (16, 32, 64):
     add(f"abs.s{bits} D, A", f"b{bits}", f"b{bits}", lambda a, bits=bits: abs(signed(a, bits)))
     add(f"neg.s{bits} D, A", f"b{bits}", f"b{bits}", lambda a: -a)
 
+# Pairs of half words, and results that are not below zero.
+for name, op in {"add": lambda a, b: a + b, "min": min, "max": max}.items():
+    for kind in "us":
+        def pairs(a, b, op=op, kind=kind, relu=False):
+            parts = [op(*(signed(v >> s, 16) if kind == "s" else v >> s & 0xffff for v in (a, b))) for s in (0, 16)]
+            return sum((max(p, 0) if relu else p) % 65536 << s for p, s in zip(parts, (0, 16)))
+        add(f"{name}.{kind}16x2 D, A, B", "b32", "b32 b32", pairs, target="sm_90")
+    if name != "add":
+        add(f"{name}.relu.s16x2 D, A, B", "b32", "b32 b32", lambda a, b, p=pairs: p(a, b, relu=True), target="sm_90")
+        add(f"{name}.relu.s32 D, A, B", "b32", "b32 b32", lambda a, b, op=op: max(0, op(signed(a, 32), signed(b, 32))), target="sm_90")
+
 # The carry: all ones and A carry unless A is 0.
 CARRY = "add.cc.u32 %x, A, 0xffffffff;"
 for bits in (32, 64):
@@ -122,6 +133,7 @@ for kind in [f"{k}{b}" for b in (16, 32, 64) for k in "usb"] + list(NUMBERS):
                 add(f"set.{name}{ftz}.{result}.{kind} D, A, B", "b32", source, lambda a, b, h=holds: -int(h(a, b)))
             if kind not in ONES:
                 add(f"set.{name}{ftz}.f32.{kind} D, A, B", "b32", source, lambda a, b, h=holds: bits32(float(h(a, b))))
+                add(f"set.{name}{ftz}.f16.{kind} D, A, B", "b16", source, lambda a, b, h=holds: 0x3c00 * int(h(a, b)))
             for result, yes in ONES.get(kind, {}).items():
                 add(f"set.{name}{ftz}.{result}.{kind} D, A, B", "b16", source, lambda a, b, h=holds, y=yes: y * h(a, b))
             for op, combine in COMBINE.items():
@@ -140,6 +152,8 @@ for kind in [f"{k}{b}" for b in (16, 32, 64) for k in "usb"] + list(NUMBERS):
                     if kind not in ONES:
                         add(f"set.{name}.{op}.f32.{kind} D, A, B, {negated}C", "b32", source + " p",
                             lambda a, b, c, f=both: bits32(float(f(a, b, c))))
+                        add(f"set.{name}.{op}.f16.{kind} D, A, B, {negated}C", "b16", source + " p",
+                            lambda a, b, c, f=both: 0x3c00 * int(f(a, b, c)))
 # Pairs: each half by itself.
 for kind in ("f16", "bf16"):
     for ftz in ("", ".ftz") if kind == "f16" else ("",):
@@ -210,3 +224,120 @@ for parts in (2, 4):
             for modifier in ("", ".add"):
                 add(f"vset{parts}.{a}32.{b}32.{name}{modifier} D, A, B, C", "b32", "b32 b32 b32",
                     video(lambda x, y, t=test: int(t(x, y)), parts, "u", a, b, False, modifier == ".add"))
+
+# The same with parts that are chosen, and with a mask of those that are written.
+for parts, choices in ((2, (("h32", "h01", "h0"), ("h13", "h20", "h1"))), (4, (("b7531", "b0246", "b20"), ("b0123", "b4440", "b3")))):
+    size = 32 // parts
+    for name in ("vadd", "vmin", "vabsdiff"):
+        for first, second, mask in choices:
+            for modifier in ("", ".add", ".sat"):
+                def chosen(x, y, c, op=VIDEO[name], picks=(first, second), mask=mask, parts=parts, size=size, modifier=modifier):
+                    words = [x >> size * k & (1 << size) - 1 for k in range(parts)] + [y >> size * k & (1 << size) - 1 for k in range(parts)]
+                    total = c
+                    for k in range(parts):
+                        u, v = (words[int(p[-1 - k])] for p in picks)
+                        v = op(u, signed(v, size))
+                        if modifier == ".sat":
+                            v = max(-1 << size - 1, min((1 << size - 1) - 1, v))
+                        v &= (1 << size) - 1
+                        if str(k) not in mask:
+                            continue
+                        total = total + signed(v, size) if modifier == ".add" else total & ~(((1 << size) - 1) << size * k) | v << size * k
+                    return total
+                add(f"{name}{parts}.s32.u32.s32{modifier} D.{mask}, A.{first}, B.{second}, C", "b32", "b32 b32 b32", chosen)
+
+# Video instructions on one part of each word.
+BITS = {"": 32, "b": 8, "h": 16}
+
+
+def piece(word, place, kind):
+    """A part of a word by its name, "b2", as the type says."""
+    size = BITS[place[:1]]
+    v = word >> size * int(place[1:] or 0) & (1 << size) - 1
+    return signed(v, size) if kind == "s" else v
+
+
+def clipped(v, size, kind):
+    least = -(1 << size - 1) if kind == "s" else 0
+    return max(least, min(least + (1 << size) - 1, v))
+
+
+def single(op, d, a, b, pa="", pb="", pd="", sat=False, second=""):
+    def result(x, y, c=0):
+        v = op(piece(x, pa, a), piece(y, pb, b))
+        v = clipped(v, BITS[pd[:1]], d) if sat else v
+        if second:
+            return {"add": lambda v, c: v + c, "min": min, "max": max}[second](v, piece(c, "", d))
+        if not pd:
+            return v
+        size = BITS[pd[:1]]
+        at = size * int(pd[1:])
+        return c & ~(((1 << size) - 1) << at) | (v & (1 << size) - 1) << at
+    return result
+
+
+def named_part(register, place):
+    return register + ("." + place if place else "")
+
+
+def singles(name, op, types, sat=True, tail=""):
+    """All ways to say the types, with a few choices of parts, merges and second operations."""
+    for d, a, b in types:
+        kinds = "".join(f".{k}32" for k in (d, a, b) if k)
+        result = d or "u"
+        for modifier in ("", ".sat") if sat else ("",):
+            for pa, pb in (("", ""), ("b0", "h1"), ("h0", "b3"), ("b2", "")):
+                add(f"{name}{kinds}{modifier}{tail} D, {named_part('A', pa)}, {named_part('B', pb)}", "b32", "b32 b32",
+                    single(op, result, a, b, pa, pb, sat=bool(modifier)))
+            for second in ("add", "min", "max"):
+                add(f"{name}{kinds}{modifier}{tail}.{second} D, A.h1, B.b1, C", "b32", "b32 b32 b32",
+                    single(op, result, a, b, "h1", "b1", sat=bool(modifier), second=second))
+            for pd in ("b0", "b1", "b2", "b3", "h0", "h1"):
+                add(f"{name}{kinds}{modifier}{tail} D.{pd}, A.b1, B.h0, C", "b32", "b32 b32 b32",
+                    single(op, result, a, b, "b1", "h0", pd, sat=bool(modifier)))
+
+
+ALL3 = list(itertools.product("us", repeat=3))
+for name in ("vadd", "vsub", "vabsdiff", "vmin", "vmax"):
+    singles(name, VIDEO[name], ALL3)
+for name, shift in (("vshl", lambda v, n: v << n), ("vshr", lambda v, n: v >> n)):
+    for tail, amount in ((".clamp", lambda n: min(n, 32)), (".wrap", lambda n: n & 31)):
+        singles(name, lambda v, n, s=shift, m=amount: s(v, m(n)), [(d, a, "u") for d, a in itertools.product("us", repeat=2)], tail=tail)
+for name, test in ORDER.items():
+    singles("vset", lambda x, y, t=test: int(t(x, y)), [("", a, b) for a, b in itertools.product("us", repeat=2)], sat=False, tail="." + name)
+
+
+def multiplied(a, b, c, kinds, pa="", pb="", minus="", po=False, sat=False, scale=0):
+    kind = "s" if "s" in kinds or minus else "u"
+    product = piece(a, pa, kinds[0]) * piece(b, pb, kinds[1])
+    addend = piece(c, "", kind)
+    v = ((-product if minus == "ab" else product) + (-addend if minus == "c" else addend) + po) >> scale
+    return clipped(v, 32, kind) if sat else v
+
+
+for d, a, b in ALL3:
+    for sat in ("", ".sat"):
+        for scale in (0, 7, 15):
+            tail = f"{sat}{f'.shr{scale}' if scale else ''}"
+            for pa, pb in (("", ""), ("b1", "h1")):
+                add(f"vmad.{d}32.{a}32.{b}32{tail} D, {named_part('A', pa)}, {named_part('B', pb)}, C", "b32", "b32 b32 b32",
+                    lambda x, y, c, k=a + b, p=(pa, pb), s=sat, n=scale: multiplied(x, y, c, k, *p, sat=bool(s), scale=n))
+            add(f"vmad.{d}32.{a}32.{b}32.po{tail} D, A.h0, B.b2, C", "b32", "b32 b32 b32",
+                lambda x, y, c, k=a + b, s=sat, n=scale: multiplied(x, y, c, k, "h0", "b2", po=True, sat=bool(s), scale=n))
+    for text, minus in (("-A.h0, B.h1, C", "ab"), ("A.h0, -B.h1, C", "ab"), ("-A.h0, -B.h1, C", ""), ("A.h0, B.h1, -C", "c")):
+        if d == "s" and (a, b) != ("u", "u"):
+            add(f"vmad.{d}32.{a}32.{b}32.sat D, {text}", "b32", "b32 b32 b32",
+                lambda x, y, c, k=a + b, m=minus: multiplied(x, y, c, k, "h0", "h1", minus=m, sat=True))
+
+# lop3 with a predicate, and the odd ones.
+for op, combine in (("and", lambda x, y: x and y), ("or", lambda x, y: x or y)):
+    for negated in ("", "!"):
+        def nonzero(a, b, c, f=combine, n=bool(negated)):
+            return int(f((a & b) != 0, (c & 1 == 1) != n))
+        add(f"lop3.{op}.b32 %x|D, A, B, A, 0xc0, {negated}%q", "p", "b32 b32 b32", nonzero,
+            before="and.b32 %x, C, 1; setp.ne.u32 %q, %x, 0;")
+        add(f"lop3.{op}.b32 _|D, A, B, A, 0xc0, {negated}%q", "p", "b32 b32 b32", nonzero,
+            before="and.b32 %x, C, 1; setp.ne.u32 %q, %x, 0;")
+    add(f"lop3.{op}.b32 D|_, A, B, C, 0x96, %q", "b32", "b32 b32 b32", lambda a, b, c: a ^ b ^ c, before="setp.ne.u32 %q, A, 0;")
+add("mad24.hi.sat.s32 D, A, B, C", "b32", "b32 b32 b32",
+    lambda a, b, c: clipped((signed(a, 24) * signed(b, 24) >> 16) + signed(c, 32), 32, "s"))

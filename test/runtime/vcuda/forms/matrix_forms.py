@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 
+from float_forms import fma
 from formats import BF16, E4M3, E5M2, F16, F32
 from lanes import HEAD
 
@@ -68,6 +69,7 @@ class Mma:
     """One instruction: its modifiers and the layouts of its operands."""
     def __init__(self, name):
         match = NAME.match(name)
+        self.target = max("sm_89", name.split("_")[0].lower().replace("sm", "sm_"))
         self.layouts = {part: places(layout) for part, layout in CUTE["mma"][name].items()}
         self.m, self.n, self.k = (int(v) for v in match.groups()[:3])
         for part, (rows, columns) in dict(A=(self.m, self.k), B=(self.n, self.k), C=(self.m, self.n)).items():
@@ -105,7 +107,7 @@ class Mma:
         return words
 
     def kernel(self):
-        text = [HEAD.format(target="sm_75" if self.pairs else "sm_89"),
+        text = [HEAD.format(target="sm_75" if self.pairs else self.target),
                 ".visible .entry k(.param .u64 d, .param .u64 a, .param .u64 b, .param .u64 c)\n{\n.reg .b64 %p, %o; .reg .b32 %t;",
                 "mov.u32 %t, %tid.x;"]
         lists = {}
@@ -179,9 +181,38 @@ def load_matrices(gpu, name, layouts):
     return None if (got == want).all() else f"ldmatrix {name}: {got[got != want][:4]}, not {want[got != want][:4]}"
 
 
+# m, n, k of the shapes of doubles that say how sums are rounded: values per lane of A, B and C.
+DOUBLES = {"m8n8k4": (1, 1, 2, "sm_80"), "m16n8k4": (2, 1, 4, "sm_90"), "m16n8k8": (4, 2, 4, "sm_90"), "m16n8k16": (8, 4, 4, "sm_90")}
+
+
+def directed(gpu):
+    """Sums of doubles in each rounding: A and B hold one value each, so that an element is k fused operations on C."""
+    a, b, c = 1.0 + 2.0 ** -30, 1.0 - 2.0 ** -25, 3.0 + 2.0 ** -51
+    for shape, (na, nb, nc, target) in DOUBLES.items():
+        for mode in ("rn", "rz", "rm", "rp"):
+            want = c
+            for _ in range(int(shape.split("k")[1])):
+                want = fma(a, b, want, mode, fraction=52, least=-1022, top=1023)
+            forms = [f"mma.sync.aligned.{shape}.row.col.{mode}.f64.f64.f64.f64"]
+            if shape == "m8n8k4":
+                forms.append(f"wmma.mma.sync.aligned.row.col.{shape}.{mode}.f64.f64.f64.f64")
+            for form in forms:
+                d = [f"%d{8 + i}" for i in range(nc)]
+                module = gpu.load(HEAD.format(target=target) + ".visible .entry k(.param .u64 out, .param .f64 a, .param .f64 b, .param .f64 c)\n{"
+                                  ".reg .b64 %p, %o, %d<16>; .reg .b32 %t; mov.u32 %t, %tid.x; mul.wide.u32 %o, %t, 8;\n"
+                                  "ld.param.f64 %d0, [a]; ld.param.f64 %d1, [b]; ld.param.f64 %d2, [c]; ld.param.u64 %p, [out]; add.s64 %p, %p, %o;\n"
+                                  f"{form} {{{', '.join(d)}}}, {{{', '.join(['%d0'] * na)}}}, {{{', '.join(['%d1'] * nb)}}}, "
+                                  f"{{{', '.join(['%d2'] * nc)}}};\nst.global.b64 [%p], {d[-1]};\nret;\n}}\n")
+                out = np.zeros(32)
+                gpu.run(module, "k", [out, np.float64(a), np.float64(b), np.float64(c)])
+                gpu.unload(module)
+                if (out != want).any():
+                    yield f"{form}: {out[0].hex()}, not {want.hex()}"
+
+
 def run(gpu):
     wrong = [load_matrices(gpu, name, layouts) for name, layouts in CUTE["ldmatrix"].items()]
     for name in CUTE["mma"]:
         if "C64" not in name:
             wrong += [Mma(name).run(gpu, seed) for seed in range(4)]
-    return [w for w in wrong if w]
+    return [*(w for w in wrong if w), *directed(gpu)]

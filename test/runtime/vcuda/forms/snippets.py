@@ -90,6 +90,12 @@ snippet("mov.u32 %r1, 2; ts: .branchtargets A, B, C; brx.idx.uni %r1, ts; A: mov
 snippet("mov.u32 %r0, 0; setp.ge.u32 %p0, %t, 8; ld.param.u64 %o, [out]; mul.wide.u32 %d0, %t, 4; add.s64 %o, %o, %d0; "
         "@%p0 st.global.u32 [%o], 99; @%p0 exit; activemask.b32 %r0;", lambda t: 0xff if t < 8 else 99)
 
+# Registers that nobody fills.
+for name in ("%pm0", "%pm7", "%envreg0", "%envreg31"):
+    snippet(f"mov.u32 %r0, {name};", lambda t: 0)
+for name in ("%pm0_64", "%current_graph_exec"):
+    snippet(f"mov.u64 %d1, {name}; cvt.u32.u64 %r0, %d1;", lambda t: 0)
+
 # Spaces of addresses.
 snippet("cvt.u64.u32 %d1, %s; cvta.shared::cta.u64 %d2, %d1; cvta.to.shared::cta.u64 %d3, %d2; setp.eq.u64 %p0, %d1, %d3; "
         "isspacep.shared::cta %p1, %d2; isspacep.shared %p2, %a; selp.u32 %r0, 1, 0, %p0; selp.u32 %r1, 2, 0, %p1; "
@@ -105,11 +111,39 @@ for text in ("prefetch.global.L1 [%a];", "prefetch.global.L2 [%a];", "prefetch.l
              "createpolicy.range.global.L2::evict_last.L2::evict_unchanged.b64 %d1, [%a], 128, 256;",
              "createpolicy.range.L2::evict_last.b64 %d1, [%a], 128, 256;",
              "createpolicy.cvt.L2.b64 %d1, %d2;", "pmevent 3;", "pmevent.mask 5;", "brkpt;", "nanosleep.u32 10;", "membar.cta;",
-             "membar.gl;", "membar.sys;", "bar.warp.sync 0xffffffff;",
+             "membar.gl;", "membar.sys;", "bar.warp.sync 0xffffffff;", "fence.proxy.alias;", "membar.proxy.alias;",
              *(f"fence.{order}.{scope};" for order in ("sc", "acq_rel", "acquire", "release")
                for scope in ("cta", "cluster", "gpu", "sys"))):
     needs = "mov.u64 %d2, 0; " if "cvt.L2" in text else ""
     snippet(needs + text + " add.u32 %r0, %t, 1;", lambda t: t + 1)
+
+# Registers of 128 bits, and of 8.
+snippet("mul.wide.u32 %d1, %t, 16; and.b64 %d1, %d1, 112; add.s64 %d1, %a, %d1; { .reg .b128 %w<2>; ld.global.b128 %w0, [%d1]; "
+        "mov.b128 %w1, %w0; mov.b128 {%d2, %d3}, %w1; } shr.u64 %d4, %d3, 32; cvt.u32.u64 %r0, %d4; cvt.u32.u64 %r1, %d2; "
+        "mad.lo.u32 %r0, %r1, 10000, %r0;", lambda t: 10000 * (1000 + 4 * (t % 8)) + 1003 + 4 * (t % 8))
+snippet("shl.b32 %r1, %t, 4; add.u32 %r1, %r1, %s; cvt.u64.u32 %d1, %t; mov.u64 %d2, 77; { .reg .b128 %w; mov.b128 %w, {%d1, %d2}; "
+        "st.shared.b128 [%r1], %w; } ld.shared.u32 %r2, [%r1]; ld.shared.u32 %r3, [%r1+8]; ld.shared.u32 %r4, [%r1+12]; "
+        "mad.lo.u32 %r0, %r2, 100, %r3; add.u32 %r0, %r0, %r4;", lambda t: 100 * t + 77)
+snippet("{ .reg .b128 %w; ld.acquire.gpu.global.b128 %w, [%a]; mov.b128 {_, %d3}, %w; } cvt.u32.u64 %r0, %d3;", lambda t: 1002)
+snippet("add.u32 %r1, %t, 0x01020304; { .reg .b8 %b<4>; mov.b32 {%b0, %b1, %b2, %b3}, %r1; mov.b32 %r0, {%b3, %b2, %b1, %b0}; }",
+        lambda t: int.from_bytes((t + 0x01020304).to_bytes(4, "little"), "big"))
+snippet("cvt.u16.u32 %x1, %t; { .reg .b8 %b<2>; mov.b16 {%b0, _}, %x1; mov.b16 %x2, {%b0, 2}; } cvt.u32.u16 %r0, %x2;", lambda t: 512 + t)
+
+# Memory that lanes take while they run: each as much as it wants, in a loop, behind a call's frame, and given back.
+GROW = ("mov.u32 %r2, 0; mov.u32 %r3, 0; and.b32 %r4, %t, 3; add.u32 %r4, %r4, 1; cvt.u64.u32 %d1, %r4; shl.b64 %d1, %d1, 4;\n"
+        "L: alloca.u64 %d2, %d1, 16; st.local.u32 [%d2], %r2; add.u64 %d3, %d2, %d1; st.local.u32 [%d3+-4], %t;\n")
+snippet(GROW + "ld.local.u32 %r5, [%d2]; ld.local.u32 %r6, [%d3+-4]; add.u32 %r3, %r3, %r5; add.u32 %r3, %r3, %r6; add.u32 %r2, %r2, 1; "
+        "setp.lt.u32 %p0, %r2, 10; @%p0 bra L; mov.u32 %r0, %r3;", lambda t: 45 + 10 * t)
+snippet("stacksave.u64 %d5; " + GROW + "stackrestore.u64 %d5; add.u32 %r2, %r2, 1; setp.lt.u32 %p0, %r2, 2000; @%p0 bra L; "
+        "stacksave.u64 %d6; sub.u64 %d6, %d6, %d5; cvt.u32.u64 %r0, %d6;", lambda t: 0)
+TAKES = (".func (.param .b32 r) takes(.param .b32 a)\n{ .reg .b32 %y; .reg .b64 %q, %z; ld.param.b32 %y, [a]; mov.u64 %z, 64; alloca.u64 %q, %z; "
+         "st.local.u32 [%q+60], %y; ld.local.u32 %y, [%q+60]; mul.lo.u32 %y, %y, 3; st.param.b32 [r], %y; ret; }\n")
+snippet("mov.u64 %d1, 32; alloca.u64 %d2, %d1; st.local.u32 [%d2+28], 7; { .param .b32 a; .param .b32 r; st.param.b32 [a], %t; "
+        "call.uni (r), takes, (a); ld.param.b32 %r0, [r]; } ld.local.u32 %r1, [%d2+28]; add.u32 %r0, %r0, %r1;",
+        lambda t: 3 * t + 7, module=TAKES)
+# Bytes that are given up may be written again.
+snippet("setp.eq.u32 %p0, %t, 0; @%p0 discard.global.L2 [%a], 128; @%p0 discard.L2 [%a+128], 128; bar.sync 0; " + OWN +
+        "st.global.u32 [%d1], 5; ld.global.u32 %r0, [%d1];", lambda t: 5)
 
 # Atomics and reductions. All threads meet at one word; the word is what is left.
 MEET = {"add": (lambda v: (50 + sum(v)) & M32, "u32"), "min": (lambda v: min([50, *v]), "u32"), "max": (lambda v: max([50, *v]), "s32"),
@@ -220,10 +254,11 @@ snippet("setp.eq.u32 %p0, %t, 0; @%p0 mbarrier.init.shared.b64 [%s], 64; bar.syn
         "@!%p1 bra W; bar.sync 0; @%p0 mbarrier.inval.shared::cta.b64 [%s]; mov.u32 %r0, 3;", lambda t: 3, block=64)
 # cp.async that arrives: .noinc takes one of the expected arrivals, without it one more is expected.
 for form, expected in (("", 32), (".noinc", 64)):
-    snippet(f"setp.eq.u32 %p0, %t, 0; @%p0 mbarrier.init.shared.b64 [%s], {expected}; bar.sync 0; shl.b32 %r1, %t, 2; "
-            f"add.u32 %r1, %r1, %s; {OWN} cp.async.ca.shared.global [%r1+512], [%d1], 4; "
-            f"cp.async.mbarrier.arrive{form}.shared.b64 [%s]; mbarrier.arrive.shared.b64 _, [%s]; "
-            "W: mbarrier.test_wait.parity.shared.b64 %p1, [%s], 0; @!%p1 bra W; ld.shared.u32 %r0, [%r1+512];", lambda t: 1000 + t)
+    for space in (".shared", ""):
+        snippet(f"setp.eq.u32 %p0, %t, 0; @%p0 mbarrier.init.shared.b64 [%s], {expected}; bar.sync 0; shl.b32 %r1, %t, 2; "
+                f"add.u32 %r1, %r1, %s; {OWN} cp.async.ca.shared.global [%r1+512], [%d1], 4; "
+                f"cp.async.mbarrier.arrive{form}{space}.b64 [%s]; mbarrier.arrive.shared.b64 _, [%s]; "
+                "W: mbarrier.test_wait.parity.shared.b64 %p1, [%s], 0; @!%p1 bra W; ld.shared.u32 %r0, [%r1+512];", lambda t: 1000 + t)
 
 # stmatrix and ldmatrix: element (r, c) of matrix m is 100 m + 8 r + c; lane l holds columns 2 (l % 4) and the next of row l / 4.
 for count in (1, 2, 4):

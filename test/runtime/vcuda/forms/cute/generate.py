@@ -68,6 +68,7 @@ def main():
         found = {}
         for arch in (70, 75, 80, 89):
             found |= traits(read(f"mma_traits_sm{arch}.hpp"))
+        found |= {n: parts for n, parts in traits(read("mma_traits_sm90.hpp")).items() if "_F64F64F64F64_" in n}
         for name, parts in found.items():
             if re.match(r"SM80_16x8x32_S32[SU]4", name):
                 parts["B"] = found[name.replace("16x8x32", "8x8x32")]["B"]
