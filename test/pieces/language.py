@@ -275,6 +275,51 @@ def mixture():
     return n, TEXTS, TEXT_SIZES
 
 
+def slices_written():
+    """Tokens shifted by writing slices (ScatterND with all its indices), a mask's entries by ScatterElements, sums by index."""
+    n = Net(opset=18)
+    ids = n.input("ids", ["batch", "seq"], INT64)
+    batch, length = n.shape(ids, 0, 1)
+    # shifted[:, 1:] = ids[:, :-1]; shifted[:, 0] = 2
+    grid = n.node("Concat", batch, n.node("Sub", length, n.ints(1)), n.ints(1), axis=0)
+    rows = n.node("Expand", n.unsqueeze(arange(n, batch), 1, 2), grid)
+    columns = n.node("Add", n.unsqueeze(arange(n, n.node("Sub", length, n.ints(1))), 0, 2), n.index(1))
+    where = n.node("Concat", rows, n.node("Expand", columns, grid), axis=2)
+    before = n.node("Slice", ids, n.ints(0), n.ints(-1), n.ints(1))
+    shifted = n.node("ScatterND", n.node("Mul", ids, n.index(0)), where, before)
+    column = n.node("Expand", n.ints(0), n.node("Concat", batch, n.ints(1), axis=0))
+    first = n.node("Concat", n.unsqueeze(arange(n, batch), 1), column, axis=1)
+    shifted = n.node("ScatterND", shifted, first, n.node("Expand", n.ints(2), batch))
+    n.output(shifted, 2, INT64)
+    y = n.node("Gather", n.weights(101, 24, fan=1), shifted)
+    # Expert counts: how often each of eight groups of ids occurs.
+    groups = n.node("Mod", ids, n.index(8))
+    none = n.node("Expand", n.scalar(0.0), n.node("Concat", batch, n.ints(8), axis=0))
+    ones = n.node("Expand", n.scalar(1.0), n.node("Shape", ids))
+    n.output(n.node("ScatterElements", none, groups, ones, axis=1, reduction="add"), 2)
+    at = n.node("ArgMax", n.node("Cast", ids, to=FLOAT), axis=1, keepdims=1)
+    low = n.node("Expand", n.scalar(-5.0), n.node("Shape", at))
+    hidden = n.node("ScatterElements", n.node("Cast", ids, to=FLOAT), at, low, axis=1)
+    n.output(n.node("Mul", y, n.unsqueeze(hidden, 2)), 3)
+    return n, TEXTS, TEXT_SIZES
+
+
+def router():
+    """The best two of some experts and their shares, as a table of shares; the worst three of the last tokens."""
+    n, experts, width = Net(opset=18), 6, 24
+    x = n.input("x", ["batch", "seq", width])
+    logits = n.node("MatMul", n.reshape(x, -1, width), n.weights(width, experts))
+    best, at = n.node("TopK", logits, n.ints(2), outputs=2, axis=-1)
+    share = n.node("Softmax", best, axis=-1)
+    table = n.node("ScatterElements", n.node("Mul", logits, n.scalar(0.0)), at, share, axis=1)
+    n.output(table, 2)
+    n.output(at, 2, INT64)
+    last = n.node("Slice", x, n.ints(-1), n.ints(2 ** 62), n.ints(1))
+    worst, _ = n.node("TopK", last, n.ints(3), outputs=2, axis=2, largest=0)
+    n.output(worst, 3)
+    return n, TEXTS, TEXT_SIZES
+
+
 def einsum_attention():
     """Keras's attention with a dim for the heads in its weights, contracted by Einsum; distances of keys as a third operand."""
     n, width, heads = Net(opset=13), 32, 4
@@ -315,5 +360,5 @@ def recommendation():
 
 def pieces():
     return {f.__name__: f for f in (t5_bias, llama_rotary, padding_mask, mask_positions, embedding_bag, gpt2_torchscript,
-                                    half_block, bfloat_block, last_token, static_cache, tf_shapes, sinusoids, mixture, einsum_attention,
-                                    recommendation)}
+                                    half_block, bfloat_block, last_token, static_cache, tf_shapes, sinusoids, mixture,
+                                    einsum_attention, slices_written, router, recommendation)}

@@ -1,6 +1,6 @@
 """Pieces of speech models, written the way exporters write them. Each returns (Net, ranges of dims, sizes)."""
 import numpy as np
-from net import Net
+from net import FLOAT, Net
 
 SOUNDS = {"batch": (1, 4), "frames": (16, 2000)}
 SOUND_SIZES = [{"batch": 1, "frames": 100}, {"batch": 3, "frames": 37}]
@@ -54,6 +54,33 @@ def mel_spectrogram():
     return n, {"batch": (1, 4), "samples": (64, 16000)}, [{"batch": 1, "samples": 333}, {"batch": 2, "samples": 1000}]
 
 
+def short_time_spectrum():
+    """A spectrum by STFT under a Hann window, mel bands from MelWeightMatrix, logarithms; the complex spectrum, too."""
+    n, window, hop, bands = Net(opset=17), 64, 16, 20
+    samples = n.input("samples", ["batch", "samples"])
+    y = n.node("Pad", samples, n.ints(0, window // 2, 0, window // 2), mode="reflect")
+    hann = n.node("HannWindow", n.index(window), output_datatype=FLOAT)
+    spectrum = n.node("STFT", n.unsqueeze(y, 2), n.index(hop), hann, n.index(window))
+    power = n.node("ReduceSum", n.node("Mul", spectrum, spectrum), n.ints(-1), keepdims=0)
+    mel = n.node("MelWeightMatrix", n.index(bands), n.index(window), n.index(16000), n.scalar(20.0), n.scalar(7600.0))
+    n.output(n.node("Log", n.node("Add", n.node("MatMul", power, mel), n.scalar(1.0))), 3)
+    n.output(spectrum, 4)
+    return n, {"batch": (1, 4), "samples": (64, 16000)}, [{"batch": 1, "samples": 333}, {"batch": 2, "samples": 1000}]
+
+
+def fourier_mixing():
+    """FNet: the real part of Fourier transforms over features and over time, whose length is symbolic; and back again."""
+    n, width = Net(opset=20), 32 # onnxruntime is exact enough at powers of two only
+    x = n.input("x", ["batch", "frames", width])
+    y = n.node("DFT", n.unsqueeze(x, 3), "", n.index(2))
+    y = n.node("DFT", y, "", n.index(1))
+    back = n.node("DFT", n.node("Mul", y, n.scalar(0.5)), "", n.index(-3), inverse=1)
+    n.output(n.node("Squeeze", n.node("Slice", y, n.ints(0), n.ints(1), n.ints(3)), n.ints(3)), 3)
+    n.output(back, 4)
+    n.output(n.node("DFT", n.unsqueeze(x, 3), n.index(64), n.index(2), onesided=1), 4)
+    return n, SOUNDS, [{"batch": 1, "frames": 128}, {"batch": 3, "frames": 16}]
+
+
 def state_space():
     """A diagonal recurrence as a cumulative sum in the log domain, gated; a causal convolution before it."""
     n, width = Net(opset=14), 24
@@ -85,4 +112,5 @@ def time_pooling():
 
 
 def pieces():
-    return {f.__name__: f for f in (conformer_convolution, wave_encoder, mel_spectrogram, state_space, time_pooling)}
+    return {f.__name__: f for f in (conformer_convolution, wave_encoder, mel_spectrogram, short_time_spectrum, fourier_mixing,
+                                    state_space, time_pooling)}

@@ -50,7 +50,9 @@ Dim sliceBound(Node &n, const Dim &bound, const Dim &size, const Dim &low, const
   } else if (symbols.isAtMost(bound, Dim(-1))) {
     place = bound + size;
   } else if (!symbols.isAtLeast(bound, 0)) {
-    n.fail(Code::E0306, "the sign of the slice's bound " + bound.str() + " is not known");
+    if (symbols.isAtMost(bound, Dim(0)))
+      n.fail(Code::E0306, "whether the slice's bound " + bound.str() + " is below 0 is not known");
+    symbols.requireNonNegative(bound, "the slice's bound " + bound.str() + " would count from the end");
   }
   return symbols.simplify(min(max(place, low), high));
 }
@@ -184,8 +186,10 @@ void pad(Node &n) {
     const Dim sides[] = {pads[i], pads[axes.size() + i]};
     for (int side = 0; side < 2; ++side) {
       bool adds = n.e.symbols.isAtLeast(sides[side], 0);
-      if (!adds && !n.e.symbols.isAtMost(sides[side], Dim(0)))
-        n.fail(Code::E0306, "the sign of the pad " + sides[side].str() + " is not known");
+      if (!adds && !n.e.symbols.isAtMost(sides[side], Dim(0))) {
+        n.e.symbols.requireNonNegative(sides[side], "the pad " + sides[side].str() + " would crop");
+        adds = true;
+      }
       (side ? high : low)[axis] = adds ? sides[side] : Dim(0);
       if (adds) continue;
       crops = true;

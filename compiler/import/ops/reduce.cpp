@@ -1,4 +1,5 @@
-// Reductions over axes. Half-precision floats are summed in f32 and rounded once.
+// Reductions over axes, and the order of elements along one. Half-precision floats are summed in f32 and
+// rounded once.
 #include "compiler/import/host.h"
 #include "compiler/import/table.h"
 
@@ -143,6 +144,56 @@ template <Combiner combiner> void argReduce(Node &n) {
   n.result(keep ? n.e.keep(index, {axis}) : index, DataType::I64);
 }
 
+//===- TopK -------------------------------------------------------------------------===//
+
+/// a > b, where NaN is above all else: what neither is greater of is equal.
+Value isGreater(Node &n, Value a, Value b, bool isU) {
+  Value greater = n.e.compare(Compare::Gt, a, b, isU);
+  if (!n.e.isFloat(a)) return greater;
+  return n.e.bitOr(greater, n.e.bitAnd(n.e.isNaN(a), n.e.bitNot(n.e.isNaN(b))));
+}
+
+// An element's place is the number of those before it; who has place r is the r-th. Quadratic in the axis,
+// which suits routers of experts, beams and the few thousand boxes of a detector.
+void topK(Node &n) {
+  Emit &e = n.e;
+  int64_t rank = n.rank(0);
+  if (rank == 0) n.fail(Code::E0305, "the operand must have one dim or more");
+  int64_t axis = n.axis(n.intAttr("axis", -1), rank);
+  bool largest = n.opset < 11 || n.intAttr("largest", 1);
+  n.ignoreAttrs({"sorted"}); // sorted is one of the orders allowed without it
+  std::vector<Dim> given = n.dimsInput(1, "the number of elements");
+  if (given.size() != 1) n.fail(Code::E0305, "the number of elements must be one number");
+  const Dim count = given[0], size = n.dims(0)[axis];
+  e.symbols.requireNonNegative(size - count, "fewer elements than TopK is to find");
+  llvm::SmallVector<int64_t> perm, inverse(rank);
+  for (int64_t i = 0; i < rank; ++i)
+    if (i != axis) perm.push_back(i);
+  perm.push_back(axis);
+  for (int64_t i = 0; i < rank; ++i) inverse[perm[i]] = i;
+  Value x = e.transpose(n.value(0), perm);
+  Dims rows = e.dims(x);
+  rows.pop_back();
+  Dim outer = graph::elementCount(rows);
+  x = e.reshape(x, {outer, size});
+
+  Dims pairs = {outer, size, size}, picks = {outer, count, size};
+  Value own = e.to(e.unsqueeze(x, {2}), pairs), other = e.to(e.unsqueeze(x, {1}), pairs);
+  bool isU = isUnsigned(n.type(0));
+  Value above = isGreater(n, other, own, isU), below = isGreater(n, own, other, isU);
+  if (!largest) std::swap(above, below);
+  Value isEarlier = e.compare(Compare::Lt, e.iota(pairs, e.i64(), 2), e.iota(pairs, e.i64(), 1));
+  Value isBefore = e.bitOr(above, e.bitAnd(e.bitNot(below), isEarlier));
+  Value place = e.reduce(e.cast(isBefore, DataType::Bool, DataType::I64), {2}, Combiner::Sum);
+  Value isPick = e.compare(Compare::Eq, e.to(e.unsqueeze(place, {1}), picks), e.iota(picks, e.i64(), 1));
+  Value who = e.iota(picks, e.i64(), 2);
+  Value at = e.reduce(e.select(isPick, who, e.like(who, 0)), {2}, Combiner::Max);
+  Value best = graph::gather(e.b, e.loc, x, at, 1, 1);
+  rows.push_back(count);
+  n.result(e.transpose(e.reshape(best, rows), inverse), n.type(0));
+  n.result(e.transpose(e.reshape(at, rows), inverse), DataType::I64);
+}
+
 constexpr int newest = newestOpset;
 const OpRow rows[] = {
     {"", "ReduceSum", 1, newest, 1, 2, numericTypes, reduce<Kind::Sum>},
@@ -157,6 +208,7 @@ const OpRow rows[] = {
     {"", "ReduceSumSquare", 1, newest, 1, 2, numericTypes, reduce<Kind::SumSquare>},
     {"", "ArgMax", 1, newest, 1, 1, numericTypes, argReduce<Combiner::ArgMax>},
     {"", "ArgMin", 1, newest, 1, 1, numericTypes, argReduce<Combiner::ArgMin>},
+    {"", "TopK", 10, newest, 2, 2, numericTypes, topK},
 };
 
 } // namespace

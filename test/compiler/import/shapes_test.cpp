@@ -90,6 +90,28 @@ TEST(ImportShapes, TableLengthRestrictsTheSymbol) {
   EXPECT_EQ(result.codes, "W0102");
 }
 
+TEST(ImportShapes, BoundsAndPadsOfUnknownSignRestrictTheSymbol) {
+  // The middle of a table for x [S, 4], as relative positions take it: rows 8 - S to 16; then 12 - S rows
+  // more.
+  Model m;
+  m.input("x", {"S", "4"}).output("y", {"r", "4"}).output("z", {"twelve", "4"});
+  m.floats("table", {16, 4});
+  for (int64_t value : {0, 1, 8, 12, 16}) m.integers("i" + std::to_string(value), {value});
+  m.node("Shape", {"x"}, {"shape"});
+  m.node("Slice", {"shape", "i0", "i1"}, {"length"});
+  m.node("Sub", {"i8", "length"}, {"begin"});
+  m.node("Slice", {"table", "begin", "i16", "i0"}, {"y"});
+  m.node("Sub", {"i12", "length"}, {"rest"});
+  m.node("Concat", {"i0", "i0", "rest", "i0"}, {"pads"});
+  Model::integer(*m.graph().mutable_node(5), "axis", 0);
+  m.node("Pad", {"x", "pads"}, {"z"});
+  Imported result = import(m);
+  ASSERT_TRUE(result.ok) << result.diagnostics;
+  EXPECT_TRUE(has(result, "graph.symbol \"S\" min 1 max 8 multiple 1")) << result.text;
+  EXPECT_TRUE(has(result, "tensor<?x4xf32, #graph.dims<\"S + 8\", 4>>")) << result.text;
+  EXPECT_TRUE(has(result, "tensor<12x4xf32>")) << result.text;
+}
+
 TEST(ImportShapes, KnownConditionTakesItsBranch) {
   Model m;
   m.input("x", {"2"}).input("n", {}, onnx::TensorProto::INT64).output("y", {"2"});
