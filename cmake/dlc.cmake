@@ -49,7 +49,8 @@ endif()
 # dlc_fuzzed(TARGET source...): in builds that can fuzz, these sources of the target tell a fuzzer which edges ran.
 function(dlc_fuzzed target)
   if(DLC_FUZZ)
-    set_source_files_properties(${ARGN} TARGET_DIRECTORY ${target} PROPERTIES COMPILE_OPTIONS -fsanitize=fuzzer-no-link)
+    set_source_files_properties(${ARGN} TARGET_DIRECTORY ${target} PROPERTIES
+      COMPILE_OPTIONS "-fsanitize=fuzzer-no-link;-fno-sanitize-coverage=trace-cmp")
   endif()
 endfunction()
 

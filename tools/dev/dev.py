@@ -37,6 +37,8 @@ def arguments():
     jobs.add_parser("pack", help="a tarball that runs on another Linux machine with a GPU, without LLVM")
     z = jobs.add_parser("fuzz", help="fuzz the virtual GPU's PTX parser")
     z.add_argument("--minutes", type=float, default=2)
+    z.add_argument("--executions", type=int, help="as many, instead of minutes")
+    z.add_argument("--seed", type=int, help="of the mutations (default: another one each time)")
     z.add_argument("--minimise", action="store_true", help="then write the corpus anew, with what was found")
     v = jobs.add_parser("bench", help="measure: bench vcuda says how fast the virtual GPU is")
     v.add_argument("what", choices=bench.SCRIPTS)
@@ -76,7 +78,7 @@ def main():
     elif args.job == "pack":
         return pack.pack()
     elif args.job == "fuzz":
-        return fuzz.fuzz(args.minutes, args.minimise)
+        return fuzz.fuzz(args.minutes, args.executions, args.seed, args.minimise)
     elif args.job == "bench":
         return bench.bench(args.what, args.arguments)
     elif args.job == "mutate":

@@ -26,7 +26,7 @@ public:
 
   TokenList run() {
     list.tokens.reserve(text.size() / 4 + 16);
-    while (list.error.empty()) {
+    for (;;) {
       bool adjacent = !skipBlanks();
       if (!list.error.empty()) break;
       if (at >= text.size()) break;

@@ -1,6 +1,7 @@
 #include "runtime/vcuda/ptx/parser.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -29,14 +30,15 @@ constexpr TypeName typeNames[] = {
     {"e5m2x2", Type::E5M2x2, 2}, {"u16x2", Type::U16x2, 4}, {"s16x2", Type::S16x2, 4},
 };
 
+constexpr auto bytesOfType = [] {
+  std::array<uint8_t, 32> bytes = {};
+  for (const TypeName &t : typeNames) bytes[size_t(t.type)] = uint8_t(t.bytes);
+  return bytes;
+}();
+
 } // namespace
 
-uint32_t ptx::typeBytes(Type type) {
-  for (const TypeName &t : typeNames) {
-    if (t.type == type) return t.bytes;
-  }
-  return 0;
-}
+uint32_t ptx::typeBytes(Type type) { return bytesOfType[size_t(type)]; }
 
 std::optional<Type> ptx::parseType(std::string_view word) {
   for (const TypeName &t : typeNames) {
@@ -192,6 +194,7 @@ Parser::Linkage Parser::parseLinkage() {
 }
 
 bool Parser::parseModuleItem() {
+  expressionDepth = 0; // an error leaves it where it happened
   if (takePunct(';')) return true;
   Linkage linkage = parseLinkage();
   if (takeDotted("entry")) return parseFunction(true, linkage);
@@ -354,7 +357,7 @@ bool Parser::parseInitialiser(const Declarator &d, VariableInfo &variable) {
 bool Parser::parseInitialiserList(const Declarator &d, VariableInfo &variable, uint64_t &element,
                                   unsigned depth) {
   if (depth > 8) return error("initialiser is nested too deeply");
-  if (!expectPunct('{')) return false;
+  next(); // the brace, which the caller saw
   while (!isPunct('}')) {
     if (isPunct('{')) {
       if (!parseInitialiserList(d, variable, element, depth + 1)) return false;
@@ -381,12 +384,11 @@ bool Parser::parseInitialElement(const Declarator &d, VariableInfo &variable, ui
     negative = next().punct == '-';
   if (peek().kind == TokenKind::Single || peek().kind == TokenKind::Double) {
     const Token &number = next();
-    bits = number.bits;
+    bits = number.bits ^ (negative ? uint64_t(1) << (number.kind == TokenKind::Single ? 31 : 63) : 0);
     if (d.type == Type::F32 && number.kind == TokenKind::Double)
       bits = std::bit_cast<uint32_t>(float(std::bit_cast<double>(bits)));
     if (d.type == Type::F64 && number.kind == TokenKind::Single)
       bits = std::bit_cast<uint64_t>(double(std::bit_cast<float>(uint32_t(bits))));
-    if (negative) bits ^= uint64_t(1) << (bytes * 8 - 1);
   } else {
     int64_t value = 0;
     if (!parseExpression(value)) return false;
@@ -402,9 +404,8 @@ bool Parser::parseInitialElement(const Declarator &d, VariableInfo &variable, ui
 bool Parser::parseAddressElement(const Declarator &d, VariableInfo &variable, uint64_t element) {
   uint32_t bytes = typeBytes(d.type);
   if (bytes != 8 && bytes != 4) return error("an address needs a 32- or 64-bit element");
-  std::string_view name;
   uint32_t line = peek().line;
-  if (!expectWord(name, "a name")) return false;
+  std::string_view name = next().text;
   if (name == "generic") {
     if (!expectPunct('(') || !expectWord(name, "a name") || !expectPunct(')')) return false;
   }

@@ -34,7 +34,7 @@ bool Parser::parseBody(Function &function) {
 }
 
 bool Parser::parseBlock() {
-  if (!expectPunct('{')) return false;
+  next(); // the brace, which the caller saw
   if (scopes.size() > maxNesting) return error("blocks are nested too deeply");
   scopes.emplace_back();
   while (!isPunct('}')) {
@@ -119,6 +119,7 @@ uint32_t Parser::labelReference(std::string_view name, uint32_t line) {
 //===----------------------------------------------------------------------===//
 
 bool Parser::parseStatement() {
+  expressionDepth = 0; // an error leaves it where it happened
   if (takePunct(';')) return true;
   if (isPunct('{')) return parseBlock();
   if (peek().kind == TokenKind::Dotted) return parseBodyDirective();

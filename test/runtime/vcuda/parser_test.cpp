@@ -1,6 +1,8 @@
 // What is refused at load, by name and line; the oddities that producers of PTX write; and damaged text.
 #include "test/runtime/vcuda/device.h"
 
+#include <algorithm>
+#include <cstring>
 #include <random>
 
 using namespace dlc::vcuda;
@@ -67,6 +69,34 @@ TEST(Parser, ReportsSeveralErrors) {
   EXPECT_EQ(r.errors[0].line, 7u);
   EXPECT_EQ(r.errors[1].line, 8u);
   EXPECT_EQ(r.errors[2].line, 10u);
+}
+
+TEST(Parser, NegativeInitialValues) {
+  ParseResult r = parseModule(
+      head + ".global .f32 a = -1.5;\n.global .f64 b = -0f3f800000;\n.global .b128 c = -1.0;\n", "test");
+  ASSERT_NE(r.module, nullptr);
+  auto bits = [&](size_t v) {
+    uint64_t value = 0;
+    std::memcpy(&value, r.module->variables[v].initial.data(),
+                std::min<size_t>(8, r.module->variables[v].bytes));
+    return value;
+  };
+  EXPECT_EQ(bits(0), 0xbfc00000u);
+  EXPECT_EQ(bits(1), 0xbff0000000000000u);
+  EXPECT_EQ(bits(2), 0xbff0000000000000u);
+}
+
+TEST(Parser, OneErrorDoesNotBringOthers) {
+  ParseResult two = parseModule(inKernel("elect.sync %rd1|%p1, 5;\nelect.sync %r1|%p1, %rd1;"), "test");
+  EXPECT_EQ(two.errors.size(), 2u);
+  // Errors inside of parentheses do not count as nesting.
+  std::string many, deep = std::string(120, '(') + "1";
+  for (int i = 0; i < 17; ++i) many += "call (%r1 %r2), f;\n";
+  for (const Diagnostic &d : parseModule(inKernel(many), "test").errors)
+    EXPECT_NE(d.message.find("expected ','"), std::string::npos) << d.message;
+  many = "mov.b32 %r1, " + deep + ";\n.local .b8 a[" + deep +
+         "];\nmov.b64 {{{{{{{{{{{{{{{{%r1}}}}}}}}}}}}}}}}, %rd1;";
+  EXPECT_EQ(parseModule(inKernel(many), "test").errors.size(), 2u);
 }
 
 /// Runs one thread that stores %r1.

@@ -343,9 +343,7 @@ void Decoder::decodeFunction(uint32_t index) {
   exitLabel = uint32_t(function->body.size());
   std::vector<bool> leader(function->body.size() + 1, false);
   leader[0] = true;
-  for (int32_t label : function->labels) {
-    if (label >= 0) leader[size_t(label)] = true;
-  }
+  for (int32_t label : function->labels) leader[size_t(label)] = true;
   statementStart.assign(function->body.size() + 1, 0);
   bool ended = true;
   for (size_t i = 0; i < function->body.size(); ++i) {

@@ -34,7 +34,7 @@ Decoder::Flow Decoder::buildFlow() const {
       for (uint32_t target : code.branchTables[size_t(last.imm)]) successors.push_back(blockAt(target));
     }
     bool falls = guarded || !(leaves || last.kind == Kind::Bra || last.kind == Kind::Brx);
-    if (falls && b + 1 < flow.firsts.size()) successors.push_back(b + 1);
+    if (falls) successors.push_back(b + 1); // the last block leaves
   }
   return flow;
 }
@@ -140,7 +140,6 @@ void Decoder::setJoins(const Flow &flow) {
     uint32_t stop = b + 1 < flow.firsts.size() ? flow.firsts[b + 1] : uint32_t(code.instructions.size());
     Inst &last = code.instructions[stop - 1];
     if (last.kind != Kind::Bra && last.kind != Kind::Brx) continue;
-    bool joins = idom[b] != none && b != root;
-    last.aux = joins ? flow.firsts[idom[b]] : NoOperand;
+    last.aux = idom[b] != none ? flow.firsts[idom[b]] : NoOperand;
   }
 }

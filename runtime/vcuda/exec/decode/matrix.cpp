@@ -25,7 +25,8 @@ std::string_view Decoder::takeLayout() {
   auto found = std::find_if(modifiers.begin(), modifiers.end(), isLayout);
   if (found == modifiers.end()) return {};
   std::string_view name = *found;
-  return take(name) ? name : "";
+  take(name);
+  return name;
 }
 
 /// The next type, in the order in which they stand; also those that only matrices have.

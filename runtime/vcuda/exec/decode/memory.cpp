@@ -88,8 +88,7 @@ bool Decoder::address(const Operand &o, Space &space) {
   }
   if (!matches)
     return fail("'" + std::string(o.text) + "' is not in the state space of '" + opcodeText() + "'");
-  std::optional<uint32_t> id = symbolAddress(o, 8);
-  return id && bind(Field::A, *id, Role::Use);
+  return bind(Field::A, *symbolAddress(o, 8), Role::Use);
 }
 
 namespace {

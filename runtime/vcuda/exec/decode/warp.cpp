@@ -334,7 +334,8 @@ bool Decoder::elect() {
   Operand d = operand(0);
   int32_t second = d.second;
   d.second = -1;
-  if (second < 0 || !dst(d, Type::B32) || !src(Field::B, operand(1), Type::B32)) return failOperands();
+  if (second < 0) return failOperands();
+  if (!dst(d, Type::B32) || !src(Field::B, operand(1), Type::B32)) return false;
   Operand p;
   p.kind = Operand::Reg;
   p.reg = uint32_t(second);
