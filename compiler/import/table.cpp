@@ -10,10 +10,11 @@ using Index = llvm::StringMap<llvm::SmallVector<const OpRow *, 2>>;
 const Index &index() {
   static const Index built = [] {
     Index result;
-    const llvm::ArrayRef<OpRow> tables[] = {pointwiseOps(), activationOps(), logicOps(),     shapeOps(),
-                                            movementOps(),  gatherOps(),     generateOps(),  reduceOps(),
-                                            matmulOps(),    einsumOps(),     spectralOps(),  convOps(),
-                                            poolOps(),      normOps(),       attentionOps(), controlOps()};
+    const llvm::ArrayRef<OpRow> tables[] = {pointwiseOps(),     activationOps(), logicOps(),    shapeOps(),
+                                            movementOps(),      gatherOps(),     generateOps(), reduceOps(),
+                                            matmulOps(),        einsumOps(),     spectralOps(), convOps(),
+                                            convTransposeOps(), poolOps(),       resizeOps(),   sampleOps(),
+                                            normOps(),          attentionOps(),  controlOps()};
     for (llvm::ArrayRef<OpRow> table : tables)
       for (const OpRow &row : table) result[std::string(row.domain) + "::" + row.name].push_back(&row);
     return result;

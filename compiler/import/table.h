@@ -25,8 +25,8 @@ struct OpRow {
 
 /// One table per family file.
 llvm::ArrayRef<OpRow> pointwiseOps(), activationOps(), logicOps(), shapeOps(), movementOps(), gatherOps(),
-    generateOps(), reduceOps(), matmulOps(), einsumOps(), spectralOps(), convOps(), poolOps(), normOps(),
-    attentionOps(), controlOps();
+    generateOps(), reduceOps(), matmulOps(), einsumOps(), spectralOps(), convOps(), poolOps(),
+    convTransposeOps(), resizeOps(), sampleOps(), normOps(), attentionOps(), controlOps();
 
 /// The row that reads an operator at an opset; null when there is none.
 const OpRow *findRow(const std::string &domain, const std::string &name, int opset);

@@ -7,7 +7,7 @@
 
 A test counts as refused when dlc says that it does not support what the model asks for (codes in REFUSALS); every other
 end than the right answer is a failure. None is excluded by name. Where dlc wants a value at compile time (shapes, axes,
-pads, given as inputs), the small integer inputs are baked in by --set, and the line "baked" counts those.
+pads, scales, given as inputs), the small integer inputs and vectors of numbers are baked in by --set, and the line "baked" counts those.
 Exit status 1 if an accepted test fails either way.
 """
 import argparse
@@ -61,7 +61,8 @@ class Case:
         return found[1] if found else ""
 
     def bakeable(self):
-        return {n: x.tolist() for n, x in self.inputs.items() if x.dtype.kind in "iub" and x.size <= BAKED_LIMIT}
+        return {n: x.tolist() for n, x in self.inputs.items()
+                if (x.dtype.kind in "iub" or x.dtype.kind == "f" and x.ndim == 1) and x.size <= BAKED_LIMIT}
 
     def write_inputs(self):
         np.savez(self.inputs_file, **{n: x for n, x in self.inputs.items() if n not in self.values})

@@ -234,6 +234,57 @@ def half_images():
     return n, {**IMAGES, "depth": (2, 8)}, [{**size, "depth": d} for size, d in zip(IMAGE_SIZES, (4, 3))]
 
 
+def feature_pyramid():
+    """Coarse features brought to the size of finer ones (nearest, by their shape), then to four times that (bilinear), as
+    torch's exporters write interpolate; the sizes are known only when it runs."""
+    n = Net(opset=18)
+    x = n.input("x", ["batch", 12, "height", "width"])
+    fine = n.node("Relu", n.conv(x, 12, 16, (3, 3), pads=[1] * 4))
+    coarse = n.conv(n.node("Relu", n.conv(fine, 16, 24, (3, 3), strides=[2, 2], pads=[1] * 4)), 24, 16, (1, 1))
+    sizes = n.node("Concat", *n.shape(coarse, 0, 1), *n.shape(fine, 2, 3), axis=0)
+    up = n.node("Resize", coarse, "", "", sizes, coordinate_transformation_mode="asymmetric", mode="nearest", nearest_mode="floor")
+    merged = n.conv(n.node("Add", fine, up), 16, 8, (3, 3), pads=[1] * 4)
+    twice = n.constant(np.array([1, 1, 2, 2], np.float32))
+    n.output(n.conv(n.node("Resize", merged, "", twice, coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+                    8, 8, (3, 3), pads=[1] * 4), 4)
+    for aligned in (False, True):
+        large = n.node("Concat", *n.shape(merged, 0, 1), *[n.node("Mul", d, n.ints(4)) for d in n.shape(merged, 2, 3)], axis=0)
+        n.output(n.node("Resize", merged, "", "", large, mode="linear",
+                        coordinate_transformation_mode="align_corners" if aligned else "pytorch_half_pixel"), 4)
+    n.output(n.node("Resize", merged, "", n.constant(np.array([1, 1, 1.5, 0.75], np.float32)), mode="cubic"), 4)
+    return n, IMAGES, IMAGE_SIZES
+
+
+def generator():
+    """Transposed convolutions: from a vector to an image, strides with and without padding, groups, a decoder's halves."""
+    n = Net(opset=13)
+
+    def deconv(x, inner, outer, size, groups=1, **attributes):
+        w = n.weights(inner, outer // groups, size, size, fan=inner * size * size // 4)
+        return n.node("ConvTranspose", x, w, n.weights(outer, fan=4), group=groups, **attributes)
+
+    z = n.input("z", ["batch", 20, 1, 1])
+    y = n.node("Relu", batch_norm(n, deconv(z, 20, 32, 4), 32))
+    n.output(n.node("Tanh", deconv(y, 32, 3, 4, strides=[2, 2], pads=[1] * 4)), 4)
+    x = n.input("x", ["batch", 16, "height", "width"])
+    halves = deconv(x, 16, 8, 2, strides=[2, 2])
+    skip = n.node("Concat", halves, deconv(x, 16, 8, 3, groups=4, strides=[2, 2], pads=[1] * 4, output_padding=[1, 1]), axis=1)
+    n.output(n.conv(n.node("Elu", skip), 16, 8, (3, 3), pads=[1] * 4), 4)
+    n.output(deconv(x, 16, 4, 3, strides=[3, 2], pads=[0, 1, 2, 0], dilations=[1, 2]), 4)
+    return n, IMAGES, IMAGE_SIZES
+
+
+def warp():
+    """Optical flow: an image read where a field of displacements says."""
+    n = Net(opset=20)
+    x = n.input("x", ["batch", 6, "height", "width"])
+    field = n.transpose(n.node("Tanh", n.conv(x, 6, 2, (3, 3), pads=[1] * 4)), 0, 2, 3, 1)
+    n.output(n.node("GridSample", x, field, mode="linear", padding_mode="zeros", align_corners=1), 4)
+    n.output(n.node("GridSample", x, n.node("Mul", field, n.scalar(1.5)), mode="linear", padding_mode="reflection"), 4)
+    return n, IMAGES, IMAGE_SIZES
+
+
 def pieces():
     return {f.__name__: f for f in (convnext_block, squeeze_excite, swin_window, group_norm, keras_block, yolo_block, detection_head,
-                                    unet_skip, pixel_shuffle, patches, spatial_attention, half_images)}
+                                    unet_skip, pixel_shuffle, patches, spatial_attention, half_images, feature_pyramid,
+                                    generator, warp)}
