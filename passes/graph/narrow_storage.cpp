@@ -14,8 +14,10 @@
 //
 // Everything between a load and a store stays in fp32: reductions, softmax and norms keep the precision they
 // had, and a value is rounded once per tensor that exists in memory, not once per op. Inputs and outputs keep
-// the model's types; vectors (biases, scales) and row statistics stay fp32: they cost nothing. Constants past
-// fp16's range become its largest value, infinities stay (masks are often the smallest fp32 number).
+// the model's types; vectors (biases, scales) and row statistics stay fp32: they cost nothing. So does what
+// is computed from dims alone, such as places of elements along an axis, which 16 bits would move to their
+// neighbours. Constants past fp16's range become its largest value, infinities stay (masks are often the
+// smallest fp32 number).
 //
 // Legal because the user asked for it. Runs after fusion, which decides what is stored.
 #include "passes/graph/passes.h"
@@ -124,10 +126,17 @@ private:
     wide.replaceUsesWithIf(copy, [](OpOperand &use) { return isa<RegionOp>(use.getOwner()); });
   }
 
-  /// Rows' statistics keep fp32 unless a contraction reads them.
+  /// Whether no data of the model goes into the region.
+  bool readsDimsAlone(RegionOp region) {
+    return llvm::all_of(region.getOperands(), [&](Value operand) { return places.contains(operand); });
+  }
+
+  /// Rows' statistics and vectors that follow from dims keep fp32 unless a contraction reads them.
   bool isStored(RegionOp region, Value result) {
     if (!elementTypeOf(result).isF32()) return false;
-    if (region.getHero() != "reduce" || feedsContractionOutside(result)) return true;
+    if (feedsContractionOutside(result)) return true;
+    if (readsDimsAlone(region) && !isMatrix(result)) return false;
+    if (region.getHero() != "reduce") return true;
     for (Value operand : region.getOperands())
       if (rankOf(result) < rankOf(operand) && dimsOf(operand) != dimsOf(result)) return false;
     return true;
@@ -244,6 +253,7 @@ private:
     auto rebuilt =
         RegionOp::create(b, region.getLoc(), types, region.getOperands(), region.getName(), region.getHero());
     rebuilt.getBody().takeBody(region.getBody());
+    if (readsDimsAlone(region)) places.insert_range(rebuilt.getResults());
     size_t extra = region.getNumResults();
     DenseMap<int, Value> copyOf;
     for (auto [i, staysWide] : copies) {
@@ -265,6 +275,7 @@ private:
   OpBuilder b;
   int casts = 0;
   DenseSet<Value> saturatedValues;
+  DenseSet<Value> places; // what is computed from dims alone
 };
 
 struct NarrowStorage : impl::NarrowStorageBase<NarrowStorage> {

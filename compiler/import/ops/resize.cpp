@@ -139,7 +139,7 @@ Value placesOf(Node &n, const Rules &rules, const Axis &axis) {
   if (how == "align_corners") { // the first element is at 0 whatever it is divided by
     Value reach = axis.scale ? e.sub(e.mul(number(axis.in), double(*axis.scale)), 1.0) : number(axis.out - 1);
     reach = e.select(e.compare(Compare::Gt, reach, e.like(reach, 0)), reach, e.like(reach, 1));
-    return e.div(e.mul(x, number(axis.in - 1)), reach);
+    return e.mul(x, e.div(number(axis.in - 1), reach));
   }
   Value centre = how == "asymmetric" ? x : e.add(x, 0.5);
   Value place;

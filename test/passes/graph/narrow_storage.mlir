@@ -49,3 +49,28 @@ func.func @mask(%c: tensor<8x8xi1>, %v: tensor<8x8xf32>) -> tensor<8x8xf32> {
   %d = graph.dot %m, %v batch [] x [] contract [1] x [0] : tensor<8x8xf32>, tensor<8x8xf32> -> tensor<8x8xf32>
   return %d : tensor<8x8xf32>
 }
+
+// -----
+
+// Places along an axis follow from dims alone: 16 bits would move them.
+// CHECK-LABEL: func.func @places
+// CHECK:         graph.region "places" hero "none" () -> (tensor<512xf32>)
+// CHECK:         graph.region "scaled" {{.*}} -> (tensor<4x512xf16>)
+// CHECK:         graph.region "negated" {{.*}} -> (tensor<4x512xf32>)
+func.func @places(%x: tensor<4x512xf32>) -> tensor<4x512xf32> {
+  %p = graph.region "places" hero "none" () -> (tensor<512xf32>) {
+    %i = graph.iota dim 0 : tensor<512xi64>
+    %f = arith.sitofp %i : tensor<512xi64> to tensor<512xf32>
+    graph.yield %f : tensor<512xf32>
+  }
+  %y = graph.region "scaled" hero "none" (%a = %x : tensor<4x512xf32>, %q = %p : tensor<512xf32>) -> (tensor<4x512xf32>) {
+    %b = graph.broadcast %q dims [1] : tensor<512xf32> -> tensor<4x512xf32>
+    %m = arith.mulf %a, %b : tensor<4x512xf32>
+    graph.yield %m : tensor<4x512xf32>
+  }
+  %z = graph.region "negated" hero "none" (%a = %y : tensor<4x512xf32>) -> (tensor<4x512xf32>) {
+    %n = arith.negf %a : tensor<4x512xf32>
+    graph.yield %n : tensor<4x512xf32>
+  }
+  return %z : tensor<4x512xf32>
+}
