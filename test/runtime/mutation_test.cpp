@@ -35,7 +35,8 @@ void damage(std::string &text, std::mt19937 &random) {
       break;
     case 4:
       if (size_t digit = text.find_first_of("0123456789", at); digit != std::string::npos)
-        text.replace(digit, 1, std::to_string(int64_t(random()) * (below(2) ? 1 : -4611686018427387904)));
+        text.replace(digit, 1,
+                     std::to_string(int64_t(uint64_t(random()) * (below(2) ? 1 : uint64_t(3) << 62))));
       break;
     default:
       text.resize(at);

@@ -42,6 +42,7 @@ DeviceMemory::DeviceMemory(uint64_t capacity) : capacityBytes(capacity) {
 #else
   uint64_t ordinary = roundUp(capacity * 4, patternBytes), window = ordinary * 4;
 #endif
+  uint64_t wanted = window;
   for (; window >= patternBytes; window = roundUp(window / 2, patternBytes)) {
     void *visible = reservePages(window, PROT_NONE, wishedBase);
     void *data = reservePages(window, PROT_READ | PROT_WRITE);
@@ -62,7 +63,7 @@ DeviceMemory::DeviceMemory(uint64_t capacity) : capacityBytes(capacity) {
     if (window == patternBytes) break;
   }
   if (!size) throw std::bad_alloc();
-  ordinary = std::min(ordinary, roundUp(size / 2, patternBytes));
+  if (size < wanted) ordinary = std::min(ordinary, roundUp(size / 2, patternBytes));
   ranges.reset(base, base + ordinary);
   reservable.reset(base + ordinary, base + size);
 }

@@ -51,6 +51,7 @@ TEST_F(CallsTest, CopiesBetweenDevices) {
   EXPECT_EQ(call("cuMemcpyPeer", p, context, far, second, size_t(64)), 0);
   EXPECT_EQ(value(), 9);
   EXPECT_EQ(cu.cuMemsetD32(p, 4, 32), 0);
+  EXPECT_EQ(cu.cuCtxSynchronize(), 0); // the stream does not wait for the default one
   EXPECT_EQ(call("cuMemcpyPeerAsync", far + 64, second, p, context, size_t(64), stream), 0);
   EXPECT_EQ(cu.cuStreamSynchronize(stream), 0);
   int numbers[64];

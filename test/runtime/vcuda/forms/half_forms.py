@@ -217,7 +217,7 @@ def to_halves():
                 yield Bulk(f"cvt.{mode}.sat.{kind}.f32 D, A", np.uint16, [sources], sat)
             if mode in ("rn", "rz"):
                 partner = sources[::-1].copy()
-                for modifier in ("", ".relu", ".satfinite", ".relu.satfinite"):
+                for modifier in ("", ".relu", ".satfinite", ".relu.satfinite", ".satfinite.relu"):  # ptxas takes both orders
                     value = fmt.round(x, mode, finite="satfinite" in modifier)
                     code = fmt.encode(np.where(np.signbit(x) & ~np.isnan(x), 0.0, value) if "relu" in modifier else value)
                     if modifier:
@@ -255,14 +255,14 @@ def eight_bits():
         x = F16.decode(ALL16)
         sources = around(fmt)
         y = F32.decode(sources)
-        for relu in ("", ".relu"):
+        for modifier in (".satfinite", ".satfinite.relu", ".relu.satfinite"):
             def narrowed(values):
                 result = fmt.round(values, finite=True)
-                return fmt.encode(np.where(np.signbit(values) & ~np.isnan(values), 0.0, result) if relu else result)
-            yield Bulk(f"cvt.rn.satfinite{relu}.{kind}x2.f16x2 D, A", np.uint16, [codes], packed(narrowed(x)), NanOf(fmt))
+                return fmt.encode(np.where(np.signbit(values) & ~np.isnan(values), 0.0, result) if "relu" in modifier else result)
+            yield Bulk(f"cvt.rn{modifier}.{kind}x2.f16x2 D, A", np.uint16, [codes], packed(narrowed(x)), NanOf(fmt))
             low = narrowed(y)
             word = low.astype(np.uint16) << 8 | low[::-1]
-            yield Bulk(f"cvt.rn.satfinite{relu}.{kind}x2.f32 D, A, B", np.uint16, [sources, sources[::-1].copy()], word, NanOf(fmt))
+            yield Bulk(f"cvt.rn{modifier}.{kind}x2.f32 D, A, B", np.uint16, [sources, sources[::-1].copy()], word, NanOf(fmt))
 
 
 def to_tf32():

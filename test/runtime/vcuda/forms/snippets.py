@@ -252,6 +252,9 @@ for space in ("shared", "shared::cta"):
 snippet("setp.eq.u32 %p0, %t, 0; @%p0 mbarrier.init.shared.b64 [%s], 64; bar.sync 0; "
         "mbarrier.arrive_drop.release.cta.shared::cta.b64 %d1, [%s]; W: mbarrier.try_wait.parity.acquire.cta.shared::cta.b64 %p1, [%s], 0; "
         "@!%p1 bra W; bar.sync 0; @%p0 mbarrier.inval.shared::cta.b64 [%s]; mov.u32 %r0, 3;", lambda t: 3, block=64)
+for space in ("shared", "shared::cta"):
+    snippet(f"shl.b32 %r1, %t, 2; add.u32 %r1, %r1, %s; {OWN} cp.async.ca.{space}.global [%r1+512], [%d1], 4; "
+            "cp.async.commit_group; cp.async.wait_group 0; ld.shared.u32 %r0, [%r1+512];", lambda t: 1000 + t)
 # cp.async that arrives: .noinc takes one of the expected arrivals, without it one more is expected.
 for form, expected in (("", 32), (".noinc", 64)):
     for space in (".shared", ""):
