@@ -36,15 +36,24 @@ public:
   }
 
   bool open(std::string &error) {
-    llvm::SmallString<128> name;
     int descriptor = -1;
-    if (auto code = llvm::sys::fs::createUniqueFile(path + ".%%%%%%.tmp", descriptor, name,
-                                                    llvm::sys::fs::OF_None, 0644)) {
+    std::error_code code = std::make_error_code(std::errc::file_exists);
+    for (int tries = 0; code == std::errc::file_exists && tries < 128; ++tries) {
+      llvm::SmallString<128> name;
+      llvm::sys::fs::createUniquePath(path + ".%%%%%%.tmp", name, /*MakeAbsolute=*/false);
+      // Before it is there: a signal may come at any time.
+      llvm::sys::RemoveFileOnSignal(name);
+      code = llvm::sys::fs::openFileForWrite(name, descriptor, llvm::sys::fs::CD_CreateNew,
+                                             llvm::sys::fs::OF_None, 0644);
+      if (code)
+        llvm::sys::DontRemoveFileOnSignal(name);
+      else
+        temporary = std::string(name);
+    }
+    if (code) {
       error = "cannot write '" + path + "': " + code.message();
       return false;
     }
-    temporary = std::string(name);
-    llvm::sys::RemoveFileOnSignal(temporary);
     stream = std::make_unique<llvm::raw_fd_ostream>(descriptor, /*shouldClose=*/true);
     return true;
   }
