@@ -39,8 +39,9 @@ public:
     int descriptor = -1;
     std::error_code code = std::make_error_code(std::errc::file_exists);
     for (int tries = 0; code == std::errc::file_exists && tries < 128; ++tries) {
-      llvm::SmallString<128> name;
-      llvm::sys::fs::createUniquePath(path + ".%%%%%%.tmp", name, /*MakeAbsolute=*/false);
+      llvm::SmallString<16> suffix; // alone: the path may have such characters of its own
+      llvm::sys::fs::createUniquePath("%%%%%%", suffix, /*MakeAbsolute=*/false);
+      std::string name = path + "." + std::string(suffix) + ".tmp";
       // Before it is there: a signal may come at any time.
       llvm::sys::RemoveFileOnSignal(name);
       code = llvm::sys::fs::openFileForWrite(name, descriptor, llvm::sys::fs::CD_CreateNew,
@@ -48,7 +49,7 @@ public:
       if (code)
         llvm::sys::DontRemoveFileOnSignal(name);
       else
-        temporary = std::string(name);
+        temporary = name;
     }
     if (code) {
       error = "cannot write '" + path + "': " + code.message();

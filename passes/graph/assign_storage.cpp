@@ -114,7 +114,10 @@ private:
   LogicalResult copyFor(OpOperand &operand) {
     auto region = cast<RegionOp>(operand.getOwner());
     Value value = operand.get();
-    if (Value copy = copies.lookup(value)) return operand.set(copy), success();
+    if (Value copy = copies.lookup(value)) {
+      operand.set(copy);
+      return success();
+    }
     b.setInsertionPoint(region);
     auto copy = RegionOp::create(b, value.getLoc(), TypeRange{value.getType()}, ValueRange{value},
                                  ("k_copy_" + Twine(copies.size())).str(), "none");

@@ -117,11 +117,10 @@ static Layout copyLayout(tile::SharedType type, int64_t width, int64_t warps) {
 static Layout gatherLayout(tile::SharedType type, int64_t warps) {
   int64_t rows = type.getRows(), columns = type.getColumns();
   int64_t width = std::min(16 / bytesOf(type.getElementType()), columns), chunks = columns / width;
-  int64_t lanes = std::min<int64_t>(32, rows), warpRows = std::gcd(warps, rows / lanes);
-  Layout::Blocks blocks{{1, width},
-                        {lanes, std::gcd(32 / lanes, chunks)},
-                        {warpRows, std::gcd(warps / warpRows, chunks / std::gcd(32 / lanes, chunks))},
-                        {1, 0}};
+  int64_t lanes = std::gcd<int64_t>(32, rows), laneChunks = std::gcd(32 / lanes, chunks);
+  int64_t warpRows = std::gcd(warps, rows / lanes),
+          warpChunks = std::gcd(warps / warpRows, chunks / laneChunks);
+  Layout::Blocks blocks{{1, width}, {lanes, laneChunks}, {warpRows, warpChunks}, {1, 0}};
   blocks.numWarps = warps;
   return *Layout::blocked({rows, columns}, blocks);
 }

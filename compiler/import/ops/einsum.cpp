@@ -151,6 +151,7 @@ void einsum(Node &n) {
     if (ellipsis < 0 || (ellipsis > 0 && !text.contains("...")))
       n.fail(Code::E0305, "operand " + std::to_string(i) + " has " + std::to_string(n.rank(i)) +
                               " dims, the equation names " + std::to_string(lettersIn(text)));
+    if (text.count("...") > 1) n.fail(Code::E0305, "operand " + std::to_string(i) + " has two ellipses");
     terms.push_back({n.value(i), labelsOf(n, text, ellipsis)});
     if (text.contains("...")) widest = std::max(widest, ellipsis);
     takeDiagonals(n, terms.back());

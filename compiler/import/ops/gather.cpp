@@ -157,7 +157,7 @@ Value combined(Node &n, Combiner how, Value x, Value y) {
 }
 
 /// data [outer, places, row] with updates [outer, count, row] at index [outer, count]. Of several updates of
-/// one place the last one stays; indices that name no place write nowhere.
+/// one place the last one stays; an index outside of [0, places) writes nowhere.
 Value scattered(Node &n, Value data, Value index, Value updates, std::optional<Combiner> reduction) {
   Emit &e = n.e;
   Dims dims = e.dims(data);
@@ -217,7 +217,7 @@ void scatterElements(Node &n) {
     if (i == axis) continue;
     if (e.symbols.isEqual(from[i], small[i]) == std::optional<bool>(false))
       n.fail(Code::E0307,
-             "indices that are smaller than the data along other dims than the axis are not supported");
+             "indices of another size than the data along other dims than the axis are not supported");
     from[i] = small[i] = e.symbols.unify(from[i], small[i], "the indices differ from the data");
     perm.push_back(i);
     lead.push_back(from[i]);

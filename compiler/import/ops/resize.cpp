@@ -91,6 +91,16 @@ float kernelAt(const Rules &rules, float distance) {
   return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
 }
 
+/// How much wider the kernel of an antialiased reduction is: it covers every element that the result stands
+/// for.
+float stretchOf(const Rules &rules, float scale) { return rules.antialias ? std::min(scale, 1.0f) : 1; }
+
+/// Elements of the operand on either side of a place.
+int64_t radiusOf(const Rules &rules, float scale) {
+  float reach = rules.mode == Mode::Cubic ? 2 : 1;
+  return int64_t(std::ceil(reach / stretchOf(rules, scale)));
+}
+
 Taps tapsOf(const Rules &rules, const Axis &axis) {
   int64_t in = *axis.in.constantValue(), out = *axis.out.constantValue();
   float scale = axis.knownScale();
@@ -103,10 +113,8 @@ Taps tapsOf(const Rules &rules, const Axis &axis) {
       taps.add(0, o, out, std::clamp<int64_t>(nearestTo(rules.rounding, place), 0, in - 1), 1);
       continue;
     }
-    // The wider kernel of an antialiased reduction covers every element that the result stands for.
-    float reach = rules.mode == Mode::Linear ? 1 : 2, stretch = rules.antialias ? std::min(scale, 1.0f) : 1;
-    int64_t radius = rules.antialias ? int64_t(std::ceil(reach / stretch)) : int64_t(reach);
-    int64_t first = int64_t(std::floor(place)) - radius + 1;
+    float stretch = stretchOf(rules, scale);
+    int64_t radius = radiusOf(rules, scale), first = int64_t(std::floor(place)) - radius + 1;
     std::vector<float> weights;
     float sum = 0;
     for (int64_t k = 0; k < 2 * radius; ++k) {
@@ -232,11 +240,11 @@ Value weighted(Node &n, Value x, const Axis &axis, llvm::ArrayRef<Value> index,
 
 Value resizeKnown(Node &n, Value x, const Rules &rules, const Axis &axis) {
   Emit &e = n.e;
+  if (*axis.out.constantValue() > 0 && 2 * radiusOf(rules, axis.knownScale()) > 16)
+    n.fail(Code::E0307, "resizing with more than 16 taps on an axis is not supported");
   Taps taps = tapsOf(rules, axis);
   if (taps.index.empty()) // no elements
     return e.sliceAxis(x, axis.dim, Dim(0), Dim(0));
-  if (taps.index.size() > 16)
-    n.fail(Code::E0307, "resizing with more than 16 taps on an axis is not supported");
   std::vector<Value> index, weight;
   for (size_t k = 0; k < taps.index.size(); ++k) {
     if (llvm::all_of(taps.weight[k], [](float w) { return w == 0; })) continue;
@@ -419,6 +427,9 @@ void resize(Node &n) {
       n.fail(Code::E0306, "the region of interest must be known at compile time");
     for (size_t i = 0; i < axes.size(); ++i)
       axes[i].roiStart = float(roi->floats[i]), axes[i].roiEnd = float(roi->floats[axes.size() + i]);
+    // In parts of the operand; farther away places would be no numbers.
+    if (llvm::any_of(roi->floats, [](double x) { return !(std::fabs(x) <= 1 << 20); }))
+      n.fail(Code::E0304, "`roi` has corners that are out of range");
   }
   resizeAxes(n, rules, axes);
 }

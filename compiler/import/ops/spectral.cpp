@@ -18,12 +18,18 @@ constexpr double pi = 3.14159265358979323846;
 constexpr int64_t largestMatrix =
     1 << 23; ///< elements made while importing; larger ones are computed at run time
 
-int64_t numberInput(Node &n, size_t i, const char *what, int64_t least) {
+int64_t oneNumber(Node &n, size_t i, const char *what) {
   std::vector<int64_t> given = n.intsInput(i, what);
   if (given.size() != 1) n.fail(Code::E0305, std::string(what) + " must be one number");
-  if (given[0] < least || given[0] > (1 << 24))
-    n.fail(Code::E0304, std::string(what) + " is " + std::to_string(given[0]) + ", which is out of range");
   return given[0];
+}
+
+/// A number that sizes things: at least `least`.
+int64_t numberInput(Node &n, size_t i, const char *what, int64_t least) {
+  int64_t given = oneNumber(n, i, what);
+  if (given < least || given > (1 << 24))
+    n.fail(Code::E0304, std::string(what) + " is " + std::to_string(given) + ", which is out of range");
+  return given;
 }
 
 Value numbers(Node &n, DataType type, const Dims &dims, std::vector<double> list) {
@@ -175,7 +181,7 @@ Value resized(Node &n, Value x, int64_t axis, const Dim &size) {
 void dft(Node &n) {
   int64_t rank = n.rank(0);
   if (rank < 2) n.fail(Code::E0305, "the input must have two dims or more");
-  int64_t axis = n.opset < 20 ? n.intAttr("axis", 1) : n.has(2) ? n.intsInput(2, "the axis").at(0) : -2;
+  int64_t axis = n.opset < 20 ? n.intAttr("axis", 1) : n.has(2) ? oneNumber(n, 2, "the axis") : -2;
   axis = n.axis(axis, rank);
   Dims dims = n.dims(0);
   if (axis == rank - 1) n.fail(Code::E0304, "the last dim holds real and imaginary parts");
@@ -210,10 +216,13 @@ void stft(Node &n) {
   auto parts = dims.size() == 3 ? dims[2].constantValue() : std::nullopt;
   if (!parts || *parts < 1 || *parts > 2)
     n.fail(Code::E0305, "the signal must have dims [batch, samples, 1 or 2]");
+  if (n.has(2) && (n.rank(2) != 1 || n.type(2) != n.type(0)))
+    n.fail(Code::E0305, "the window must be a vector of the signal's type");
   int64_t step = numberInput(n, 1, "the frames' step", 1);
   std::optional<int64_t> length = n.has(2) ? n.dims(2)[0].constantValue() : dims[1].constantValue();
   if (n.has(3)) length = numberInput(n, 3, "the frames' length", 1);
   if (!length) n.fail(Code::E0306, "the frames' length must be known at compile time");
+  if (*length < 1) n.fail(Code::E0304, "the frames' length must be above 0");
   // Of a complex signal no half follows from the other.
   int64_t bins = n.intAttr("onesided", 1) && *parts == 1 ? *length / 2 + 1 : *length;
   if (*length * bins > largestMatrix / 4) n.fail(Code::E0307, "frames of this length are not supported");
@@ -221,8 +230,6 @@ void stft(Node &n) {
   Value filter = n.e.transpose(matrix(n, t), {3, 2, 1, 0});
   filter = n.e.reshape(filter, {Dim(2 * bins), Dim(*parts), Dim(*length)});
   if (n.has(2)) {
-    if (n.rank(2) != 1 || n.type(2) != n.type(0))
-      n.fail(Code::E0305, "the window must be a vector of the signal's type");
     n.e.symbols.unify(n.dims(2)[0], Dim(*length), "the window differs from the frames' length");
     filter = n.e.mul(filter, n.e.rename(n.value(2), {Dim(*length)}));
   }

@@ -220,6 +220,13 @@ TEST_F(Artifact, emptyFilesAreNobodys) {
   EXPECT_TRUE(write()) << error;
 }
 
+TEST_F(Artifact, namesAreTakenAsTheyAre) {
+  fs::create_directory(path("a%b"));
+  ASSERT_TRUE(writeArtifact(path("a%b/50%%%.ptx"), {".version 7.0\n"}, plan, weights, info, hash, error))
+      << error;
+  EXPECT_TRUE(fs::exists(path("a%b/50%%%.ptx")));
+}
+
 TEST_F(Artifact, aFolderIsNoFile) {
   fs::create_directory(path());
   EXPECT_FALSE(write());

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sys/stat.h>
@@ -201,6 +202,46 @@ TEST(ImportDiagnostics, Operators) {
   Imported result = import(branch);
   expectCode(result, "E0308");
   EXPECT_NE(result.diagnostics.find("If_0/inside"), std::string::npos) << result.diagnostics;
+}
+
+/// A node over x with dims `dims`, an initializer of each name and contents beside it.
+Model over(std::vector<std::string> dims, const std::string &op, std::vector<std::string> inputs,
+           std::vector<std::pair<std::string, std::vector<int64_t>>> lists = {}) {
+  Model m;
+  m.input("x", std::move(dims)).output("y", {});
+  m.graph().mutable_output(0)->mutable_type()->mutable_tensor_type()->clear_shape();
+  m.node(op, std::move(inputs), {"y"});
+  for (auto &[name, values] : lists) m.integers(name, values, values.size() == 1);
+  return m;
+}
+
+TEST(ImportDiagnostics, OperandsThatMakeNoSense) {
+  for (const char *equation : {"a...b...->ab", "......->...", "...a..."}) {
+    Model twice = over({"2", "2", "3"}, "Einsum", {"x"});
+    Model::text(*twice.graph().mutable_node(0), "equation", equation);
+    expectCode(import(twice), "E0305");
+  }
+  expectCode(import(over({"2", "8", "1"}, "DFT", {"x", "", "a"}, {{"a", {}}})), "E0305");
+  expectCode(import(over({"1", "0", "1"}, "STFT", {"x", "s"}, {{"s", {2}}})), "E0304");
+  for (std::vector<std::string> window : {std::vector<std::string>{}, {"2", "2"}, {"0"}}) {
+    Model m = over({"1", "16", "1"}, "STFT", {"x", "s", "w"}, {{"s", {2}}});
+    m.input("w", window);
+    expectCode(import(m), window.size() == 1 ? "E0304" : "E0305");
+  }
+}
+
+TEST(ImportDiagnostics, ResizeOutOfReach) {
+  Model wide = over({"1", "1", "8589934592", "4"}, "Resize", {"x", "", "", "z"}, {{"z", {1, 1, 3, 3}}});
+  Model::text(*wide.graph().mutable_node(0), "mode", "linear");
+  Model::integer(*wide.graph().mutable_node(0), "antialias", 1);
+  expectCode(import(wide), "E0307");
+  for (float corner : {NAN, INFINITY, 1e30f}) {
+    Model far = over({"1", "1", "4", "4"}, "Resize", {"x", "r", "", "z"}, {{"z", {1, 1, 3, 3}}});
+    Model::text(*far.graph().mutable_node(0), "coordinate_transformation_mode", "tf_crop_and_resize");
+    float corners[8] = {0, 0, 0, corner, 1, 1, 1, 1};
+    far.floats("r", {8}).set_raw_data(std::string(reinterpret_cast<char *>(corners), sizeof corners));
+    expectCode(import(far), "E0304");
+  }
 }
 
 TEST(ImportDiagnostics, EverythingUnsupportedAtOnce) {

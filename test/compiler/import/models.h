@@ -69,6 +69,13 @@ struct Model {
     attribute->set_i(value);
   }
 
+  static void text(onnx::NodeProto &node, const std::string &name, const std::string &value) {
+    auto *attribute = node.add_attribute();
+    attribute->set_name(name);
+    attribute->set_type(onnx::AttributeProto::STRING);
+    attribute->set_s(value);
+  }
+
   onnx::TensorProto &integers(const std::string &name, std::vector<int64_t> values, bool scalar = false) {
     auto &tensor = *graph().add_initializer();
     tensor.set_name(name);
