@@ -11,7 +11,9 @@
 namespace dlc::vcuda {
 namespace {
 
-constexpr uint32_t newestPtx = 90; ///< of the driver generation that is served (CUDA 13.0)
+/// Minor versions only add instructions, and one that is not known is refused by name: all of CUDA 13 (9.0
+/// to 9.5 so far).
+constexpr uint32_t newestPtx = 99;
 constexpr uint32_t maxStaticShared = 48 * 1024;
 
 /// Skips blanks and comments.

@@ -82,7 +82,7 @@ TEST_F(DriverTest, RefusesBadModules) {
   EXPECT_EQ(cu.cuModuleLoadData(&m, nullptr), invalidValue);
   EXPECT_EQ(cu.cuModuleLoadData(&m, ""), invalidPtx);
   EXPECT_EQ(cu.cuModuleLoadData(&m, "no ptx at all"), invalidPtx);
-  EXPECT_EQ(cu.cuModuleLoadData(&m, ".version 9.7\n.target sm_80\n.address_size 64\n"), unsupportedPtx);
+  EXPECT_EQ(cu.cuModuleLoadData(&m, ".version 10.0\n.target sm_80\n.address_size 64\n"), unsupportedPtx);
   EXPECT_EQ(cu.cuModuleLoadData(&m, "// newer\n.version 8.0\n.target sm_90a\n.address_size 64\n"),
             invalidPtx);
   EXPECT_EQ(cu.cuModuleLoadData(&m, "\x7f"

@@ -46,7 +46,7 @@ TEST(Parser, RefusesByNameAndLine) {
       {head + ".global .u32 a = {1, 2};\n", "more initial values", 4},
       {head + ".visible .entry k() .reqnctapercluster 2 { ret; }\n", "'.reqnctapercluster' is not supported",
        4},
-      {".version 9.9\n.target sm_80\n", "PTX version 9.9", 1},
+      {".version 10.0\n.target sm_80\n", "PTX version 10.0", 1},
       {".target sm_80\n", "expected '.version' first", 1},
       {".version 7.8\n.target sm_80x\n", "unknown target", 2},
       {head + "/* no end", "comment without end", 4},
