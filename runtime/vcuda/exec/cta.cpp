@@ -37,7 +37,8 @@ void startWarp(CtaRun &cta, WarpRun &w, uint32_t index) {
   w.copiesIssued = 0;
   std::memset(w.commits, 0, sizeof w.commits);
   w.phaseWaits.clear();
-  w.lastSpins = w.stuckSlices = 0;
+  w.lastSpins = w.lastEffects = w.stuckSlices = 0;
+  w.isPatient = true;
   w.letGo = w.isAlone = false;
   w.blocksGranted = 0;
   w.freeFrames.clear();

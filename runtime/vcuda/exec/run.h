@@ -89,7 +89,8 @@ struct WarpRun : Warp {
   std::map<const Inst *, PhaseWait> phaseWaits; ///< since something last moved
   /// Clocks at the last fence, and what later ones will have learnt from strong reads of shared memory.
   std::vector<uint32_t> fenced, seen;
-  uint32_t lastSpins = 0, stuckSlices = 0;
+  uint32_t lastSpins = 0, lastEffects = 0, stuckSlices = 0;
+  bool isPatient = true;      ///< has long turns: it did not only poll of late
   uint64_t blocksGranted = 0; ///< sum of the budgets so far
   bool isAlone = false;       ///< the members that some lanes wait for do not come: nothing can go on
   FullWarp known;

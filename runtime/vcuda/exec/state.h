@@ -256,6 +256,7 @@ struct Warp {
   Mask carry = 0;               ///< condition code register CC.CF
   uint32_t index = 0;           ///< in its CTA
   uint32_t spins = 0;           ///< atomics and volatile accesses, ever
+  uint32_t effects = 0;         ///< stores and atomics that changed global or shared memory, ever
   uint32_t idleSpins = 0;       ///< of them, waits for an mbarrier in vain and sleeps
   bool letGo = false; ///< lanes once left a join without the others: aligned instructions gather them again
   Cta *cta = nullptr;

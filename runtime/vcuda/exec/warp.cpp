@@ -12,12 +12,14 @@ namespace {
 
 WarpRun &full(Warp &warp) { return static_cast<WarpRun &>(warp); }
 
-constexpr int32_t sliceBlocks = 4096;
+/// Blocks that a warp executes in a turn, and while it only polls what others must change: a lock, a flag.
+constexpr int32_t sliceBlocks = 4096, pollingSliceBlocks = 64;
 /// Slices with nothing but spinning before lanes that wait at a join are let go without the others.
 constexpr uint32_t stuckLimit = 4;
 
 int32_t sliceLength(WarpRun &w) {
-  if (w.run->launch->options.schedule.kind != Schedule::Random) return sliceBlocks;
+  if (w.run->launch->options.schedule.kind != Schedule::Random)
+    return w.isPatient ? sliceBlocks : pollingSliceBlocks;
   return 1 + int32_t(nextRandom(w.run->random) % 64);
 }
 
@@ -210,6 +212,11 @@ static void letGoWhenStuck(WarpRun &w) {
 
 void exec::giveWay(Warp &warp) {
   WarpRun &w = full(warp);
+  if (w.spins == w.lastSpins)
+    w.isPatient = true;
+  else if (w.effects == w.lastEffects)
+    w.isPatient = false;
+  w.lastEffects = w.effects;
   w.budget = sliceLength(w);
   w.stop = true;
   w.blocksGranted += uint64_t(w.budget);

@@ -15,6 +15,9 @@ namespace {
 constexpr uint64_t redZoneBytes = 256;
 /// Bounds of the red zone behind an allocation. It costs addresses, not memory.
 constexpr uint64_t leastBehind = 16 << 10, mostBehind = 1 << 20;
+/// Larger allocations start at a large page. The interface promises 256 bytes, but drivers give these pages
+/// of their own, and programs count on it (Taichi's runtime carves pages of 4 KiB out of one).
+constexpr uint64_t ownPagesFrom = 1 << 20;
 /// Where a window lies if it can: device addresses are then the same in every run.
 constexpr uint64_t wishedBase = 0x2000'0000'0000;
 constexpr size_t maxFreedRemembered = 1 << 16;
@@ -178,6 +181,7 @@ std::optional<Allocation> DeviceMemory::allocate(const AllocationRequest &reques
 
   uint64_t redZone = shared ? page : redZoneBytes;
   uint64_t alignment = std::max(request.alignment, redZone);
+  if (!shared && request.bytes > ownPagesFrom) alignment = std::max(alignment, mappingGranularity);
   uint64_t behind = roundUp(std::clamp(request.bytes, leastBehind, mostBehind), redZone);
   auto range = ranges.take(request.bytes, alignment, redZone, behind);
   if (!range) range = ranges.take(request.bytes, alignment, redZone, redZone);

@@ -146,9 +146,9 @@ bool Parser::parseHeader() {
     return error(number.line, "expected a version such as 7.8");
   double value = std::bit_cast<double>(number.bits);
   module.version = uint32_t(value) * 10 + uint32_t(number.text[dot + 1] - '0');
-  if (module.version < 60 || module.version > 99 || number.text.size() != dot + 2)
+  if (module.version < 30 || module.version > 99 || number.text.size() != dot + 2)
     return error(number.line,
-                 "PTX version " + std::string(number.text) + " is not supported (6.0 to 9.9 are)");
+                 "PTX version " + std::string(number.text) + " is not supported (3.0 to 9.9 are)");
   if (!takeDotted("target")) return error("expected '.target', found " + found());
   std::string_view target;
   uint32_t line = peek().line;

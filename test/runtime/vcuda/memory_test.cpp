@@ -22,10 +22,10 @@ uint8_t stateAt(const DeviceMemory &m, uint64_t address) { return m.state[addres
 TEST(DeviceMemory, AllocationsAreAlignedDisjointAndSurroundedByRedZones) {
   DeviceMemory m(1 << 30);
   uint64_t previousEnd = 0;
-  for (uint64_t bytes : {1, 255, 256, 257, 4096, 1000000}) {
+  for (uint64_t bytes : {1, 255, 256, 257, 4096, 1000000, 1100000, 3000001}) {
     auto a = m.allocate(request(bytes));
     ASSERT_TRUE(a);
-    EXPECT_EQ(a->base % 256, 0u);
+    EXPECT_EQ(a->base % (bytes > 1 << 20 ? 2 << 20 : 256), 0u);
     EXPECT_GE(a->base, previousEnd + 256);
     previousEnd = a->base + bytes;
     // An index that is twice too large, or off by a few rows, finds nothing either.

@@ -47,6 +47,7 @@ TEST(Parser, RefusesByNameAndLine) {
       {head + ".visible .entry k() .reqnctapercluster 2 { ret; }\n", "'.reqnctapercluster' is not supported",
        4},
       {".version 10.0\n.target sm_80\n", "PTX version 10.0", 1},
+      {".version 2.3\n.target sm_20\n", "PTX version 2.3", 1},
       {".target sm_80\n", "expected '.version' first", 1},
       {".version 7.8\n.target sm_80x\n", "unknown target", 2},
       {head + "/* no end", "comment without end", 4},
@@ -109,6 +110,14 @@ uint32_t resultOf(const std::string &body, const std::string &moduleScope = {}) 
   uint64_t out = device.empty<uint32_t>(1);
   expectClean(device.run(m, "k", {1}, {1}, Arguments().add(out)));
   return device.download<uint32_t>(out, 1)[0];
+}
+
+TEST(Parser, AllVersionsFromThreeToNine) {
+  for (const char *top : {".version 3.0\n.target sm_20\n", ".version 9.5\n.target sm_80\n"})
+    EXPECT_NE(parseModule(std::string(top) + ".address_size 64\n.entry k(.param .u64 p) { exit; }\n", "test")
+                  .module,
+              nullptr)
+        << top;
 }
 
 TEST(Traps, LabelsAreLocalToBlocks) {

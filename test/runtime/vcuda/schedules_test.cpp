@@ -74,4 +74,38 @@ TEST(Schedules, RandomIsTheSameForTheSameSeed) {
   EXPECT_NE(order({Schedule::Random, 4}, 3, 4), first);
 }
 
+// The lane that has the lock waits behind the loop for those that poll it, and is let go without them. Every
+// turn of theirs is in vain, so turns must be short.
+TEST(Schedules, LanesThatPollGiveWaySoon) {
+  for (Schedule::Kind kind : {Schedule::Forward, Schedule::Reverse, Schedule::Ahead, Schedule::Random}) {
+    Device device;
+    device.options.schedule = {kind, 0};
+    device.options.maxInstructions = 100'000; // blocks of a warp
+    ModuleInstance module = device.load(R"(
+.version 7.8
+.target sm_80
+.address_size 64
+.visible .entry count(.param .u64 words)
+{
+.reg .b64 %p<2>; .reg .b32 %r<4>; .reg .pred %q;
+ld.param.u64 %p0, [words];
+take:
+atom.global.exch.b32 %r0, [%p0], 1;
+setp.eq.u32 %q, %r0, 1;
+@%q bra take;
+fence.acq_rel.gpu;
+ld.volatile.global.u32 %r1, [%p0+4];
+add.u32 %r1, %r1, 1;
+st.volatile.global.u32 [%p0+4], %r1;
+fence.acq_rel.gpu;
+atom.global.exch.b32 %r0, [%p0], 0;
+ret;
+}
+)");
+    uint64_t words = device.upload(std::vector<unsigned>(2));
+    expectClean(device.run(module, "count", {2}, {64}, Arguments().add(words)));
+    EXPECT_EQ(device.download<unsigned>(words, 2), (std::vector<unsigned>{0, 128}));
+  }
+}
+
 } // namespace

@@ -69,8 +69,7 @@ DLC_INLINE u64 apply(Type type, AtomOp op, u64 old, u64 b, u64 c) {
   }
 }
 
-template <class T> DLC_INLINE u64 atomicOn(u8 *p, const Inst &i, u64 b, u64 c) {
-  T *target = reinterpret_cast<T *>(p);
+template <class T> DLC_INLINE u64 atomicOn(T *target, const Inst &i, u64 b, u64 c) {
   AtomOp op = AtomOp(i.mods >> ModKindShift & 15);
   T old = __atomic_load_n(target, __ATOMIC_SEQ_CST);
   for (;;) {
@@ -99,6 +98,7 @@ template <class T> void atomLanes(Warp &w, const Inst &i, Space space, Mask m, c
     if (c.counting) countAccess(w, i, good, at, bytes, Space::Global, Access::Atomic);
   }
   u8 *base = isShared ? c.shared : c.globalBytes - c.globalBase;
+  bool changes = false;
   for (unsigned k = 0; k < elements; ++k) {
     const u32 *pool = c.operands + i.aux + k;
     u32 source = i.count ? pool[returns ? elements : 0] : i.b, target = i.count && returns ? pool[0] : i.dst;
@@ -106,13 +106,16 @@ template <class T> void atomLanes(Warp &w, const Inst &i, Space space, Mask m, c
     T *d = target == NoOperand ? nullptr : slot<T>(w, target);
     for (Mask n = m; n; n &= n - 1) {
       unsigned l = unsigned(__builtin_ctz(n));
-      u64 old = (good >> l & 1) ? atomicOn<T>(base + at[l] + k * sizeof(T), i, b[l], cc[l]) : 0;
+      T *place = reinterpret_cast<T *>(base + at[l] + k * sizeof(T));
+      u64 old = (good >> l & 1) ? atomicOn<T>(place, i, b[l], cc[l]) : 0;
+      changes |= (good >> l & 1) && __atomic_load_n(place, __ATOMIC_RELAXED) != T(old);
       if (c.full && k == 0 && (good >> l & 1))
         orderAtomic(w, i, l, space, at[l],
                     AtomOp(i.mods >> ModKindShift & 15) != AtomOp::Cas || T(old) == b[l]);
       if (d) d[l] = T(old);
     }
   }
+  w.effects += changes;
 }
 
 template <class T> void atom(Warp &w, const Inst &i) {

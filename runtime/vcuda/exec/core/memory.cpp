@@ -253,6 +253,7 @@ template <unsigned E, unsigned Bytes> void storeGlobalSized(Warp &w, const Inst 
 }
 
 template <unsigned E> void storeGlobal(Warp &w, const Inst &i, Mask m, const u64 *at) {
+  ++w.effects;
   switch (E * i.count) {
   case 1:
     return storeGlobalSized<E, 1>(w, i, m, at);
@@ -277,6 +278,7 @@ template <unsigned E> void loadShared(Warp &w, const Inst &i, Mask m, const u64 
   gather<E>(w, i, good, at, 0, w.cta->shared, good == m && isContiguous(m, at, E * i.count));
 }
 template <unsigned E> void storeShared(Warp &w, const Inst &i, Mask m, const u64 *at) {
+  ++w.effects;
   Mask good = sharedLanes(w, i, m, at, E * i.count, Access::Write);
   scatter<E>(w, i, good, at, 0, w.cta->shared, good == m && isContiguous(m, at, E * i.count));
 }
