@@ -187,11 +187,14 @@ CUresult submitCopy(Context &context, CUstream stream, Copy copy, Wait wait) {
   return waits ? waitFor(context, done) : CUDA_SUCCESS;
 }
 
-CUresult submitFill(Context &context, CUstream stream, const Fill &fill) {
+CUresult submitFill(Context &context, CUstream stream, const Fill &fill, Wait wait) {
   auto state = streamState(context, stream);
   if (!state) return CUDA_ERROR_INVALID_HANDLE;
   if (CUresult wrong = check(fill)) return wrong;
-  return fill.width && fill.height ? enqueue(context, state, fill) : CUDA_SUCCESS;
+  if (!fill.width || !fill.height) return CUDA_SUCCESS;
+  Point done;
+  if (CUresult wrong = enqueue(context, state, fill, &done)) return wrong;
+  return wait == Wait::Always && !isCapturing(context, *state) ? waitFor(context, done) : CUDA_SUCCESS;
 }
 
 } // namespace dlc::vcuda

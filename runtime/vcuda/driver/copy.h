@@ -38,7 +38,7 @@ void runFill(Context &context, const Fill &fill);
 /// How a call waits.
 enum class Wait { Always, IfPageable };
 CUresult submitCopy(Context &context, CUstream stream, Copy copy, Wait wait);
-CUresult submitFill(Context &context, CUstream stream, const Fill &fill);
+CUresult submitFill(Context &context, CUstream stream, const Fill &fill, Wait wait);
 
 /// The side that a pointer means by itself: a device's if it lies in a window.
 CopySide sideOf(uint64_t pointer);

@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -53,6 +54,36 @@ TEST_F(DriverTest, AsynchronousCopiesRunLater) {
   EXPECT_EQ(cu.cuStreamDestroy(stream), invalidHandle);
   EXPECT_EQ(cu.cuStreamQuery(stream), invalidHandle);
   EXPECT_EQ(cu.cuMemFreeHost(memory), 0);
+}
+
+// Pinned and managed memory has one address for both sides, so that a call may name it as the device's.
+TEST_F(DriverTest, CallsWithoutAStreamWaitForWhatTheHostSees) {
+  auto slowly = [](void *) { std::this_thread::sleep_for(std::chrono::milliseconds(30)); };
+  Address device = alloc(4);
+  EXPECT_EQ(cu.cuMemsetD32(device, 7, 1), 0);
+  void *memory = nullptr;
+  EXPECT_EQ(cu.cuMemHostAlloc(&memory, 4, 0), 0);
+  Address managed = 0, pinned = reinterpret_cast<Address>(memory);
+  EXPECT_EQ(cu.cuMemAllocManaged(&managed, 4, 1), 0);
+  for (Address shared : {pinned, managed}) {
+    auto *seen = reinterpret_cast<volatile unsigned *>(shared);
+    *seen = 0;
+    EXPECT_EQ(cu.cuLaunchHostFunc(nullptr, slowly, nullptr), 0);
+    EXPECT_EQ(cu.cuMemsetD32(shared, 5, 1), 0);
+    EXPECT_EQ(*seen, 5u);
+    for (auto copy : {cu.cuMemcpy, cu.cuMemcpyDtoD}) {
+      *seen = 0;
+      EXPECT_EQ(cu.cuLaunchHostFunc(nullptr, slowly, nullptr), 0);
+      EXPECT_EQ(copy(shared, device, 4), 0);
+      EXPECT_EQ(*seen, 7u);
+    }
+  }
+  Gate gate;
+  EXPECT_EQ(cu.cuLaunchHostFunc(nullptr, waitAtGate, &gate), 0);
+  EXPECT_EQ(cu.cuMemsetD32(device, 9, 1), 0); // nobody looks: would wait for ever
+  EXPECT_EQ(cu.cuStreamQuery(nullptr), notReady);
+  gate.open = true;
+  EXPECT_EQ(cu.cuCtxSynchronize(), 0);
 }
 
 TEST_F(DriverTest, KernelsSeeWhatTheHostWritesMeanwhile) {
