@@ -1,5 +1,6 @@
 // Linking: PTX texts become one, which is the image that modules are loaded from. Machine code is no input.
 #include "runtime/vcuda/driver/image.h"
+#include "runtime/vcuda/driver/link_text.h"
 
 #include <algorithm>
 #include <cstring>
@@ -14,8 +15,8 @@ struct LinkState {
   std::weak_ptr<Context> context;
   std::mutex mutex; ///< guards what follows
   JitOptions jit;
-  std::vector<std::string> texts;
-  std::string image; ///< when it is complete; ends with a zero byte
+  std::vector<LinkInput> texts; ///< whole ones
+  std::string image;            ///< when it is complete; ends with a zero byte
 };
 
 } // namespace dlc::vcuda
@@ -42,22 +43,23 @@ CUresult addText(Context &context, LinkState &state, std::string text, const std
     std::shared_ptr<const Module> parsed;
     if (CUresult wrong = loadImage(text.c_str(), state.jit, {&context.device}, name, parsed)) return wrong;
   }
-  state.texts.push_back(std::move(text));
+  state.texts.push_back({std::move(text), name});
   return CUDA_SUCCESS;
 }
 
 /// One text is itself. Of several the newest version and target stand above the bodies of all.
-std::string joined(const std::vector<std::string> &texts) {
-  if (texts.size() == 1) return texts[0];
+std::string joined(const std::vector<LinkInput> &texts, std::string &error) {
+  if (texts.size() == 1) return texts[0].body;
   PtxHeader newest;
-  std::string bodies;
-  for (const std::string &text : texts) {
+  std::vector<LinkInput> inputs;
+  for (const auto &[text, name] : texts) {
     PtxHeader h = readHeader(text.c_str());
     newest.version = std::max(newest.version, h.version);
     if (h.sm > newest.sm || (h.sm == newest.sm && h.suffix))
       newest.sm = h.sm, newest.target = h.target, newest.suffix = h.suffix;
-    bodies += std::string(h.body ? h.body : text.c_str()) + "\n";
+    inputs.push_back({h.body ? h.body : text, name});
   }
+  std::string bodies = linkTexts(inputs, error);
   return ".version " + std::to_string(newest.version / 10) + "." + std::to_string(newest.version % 10) +
          "\n.target " + newest.target + "\n.address_size 64\n" + bodies;
 }
@@ -104,7 +106,11 @@ VCUDA_API CUresult cuLinkComplete(CUlinkState handle, void **image, size_t *byte
   return onState(handle, [&](Context &context, LinkState &state) -> CUresult {
     if (!image || state.texts.empty()) return CUDA_ERROR_INVALID_VALUE;
     if (state.image.empty()) {
-      std::string text = joined(state.texts);
+      std::string error, text = joined(state.texts, error);
+      if (!error.empty()) {
+        state.jit.report("", error + "\n", 0);
+        return CUDA_ERROR_INVALID_PTX;
+      }
       std::shared_ptr<const Module> parsed;
       if (CUresult wrong = loadImage(text.c_str(), state.jit, {&context.device}, "linked", parsed))
         return wrong;

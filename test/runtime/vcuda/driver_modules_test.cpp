@@ -389,6 +389,55 @@ TEST_F(LinkTest, ATextCallsAnother) {
   }
 }
 
+// Each text has a function and a string of its own by the same names, a weak one and a common variable that
+// both define, and a variable that one defines and the other reads.
+TEST_F(LinkTest, SymbolsAreLinkedAsTheirDirectivesSay) {
+  auto text = [](const char *name, int value, const char *variable) {
+    std::string n = name, v = std::to_string(value);
+    return ".version 7.8\n.target sm_80\n.address_size 64\n" + std::string(variable) +
+           ".common .global .align 4 .u32 both;\n.global .align 4 .b8 text[4] = {" + v + ", 0, 0, 0};\n" +
+           ".func (.param .b32 r) own()\n{\n.reg .b32 %r; ld.global.u32 %r, [text]; st.param.b32 [r], %r; "
+           "ret;\n}\n" +
+           ".weak .func (.param .b32 r) same()\n{\n.reg .b32 %r; mov.u32 %r, " + v +
+           "00; st.param.b32 [r], %r; ret;\n}\n.visible .entry " + n + "(.param .u64 out)\n{\n.loc 1 " + v +
+           "1 0\n.reg .b32 %r<6>; .reg .b64 %rd;\n"
+           "{ .param .b32 q; call.uni (q), own; ld.param.b32 %r0, [q]; }\n"
+           "{ .param .b32 q; call.uni (q), same; ld.param.b32 %r1, [q]; }\n"
+           "ld.global.u32 %r2, [shared_by_both]; atom.global.add.u32 %r3, [both], 1000;\n"
+           "add.u32 %r0, %r0, %r1; add.u32 %r0, %r0, %r2; add.u32 %r0, %r0, %r3;\n"
+           "ld.param.b64 %rd, [out]; st.global.u32 [%rd], %r0; ret;\n}\n.file 1 \"" +
+           n + ".cu\"\n";
+  };
+  std::string first = text("first", 1, ".extern .global .align 4 .u32 shared_by_both;\n"),
+              second = text("second", 2, ".visible .global .align 4 .u32 shared_by_both = 30000;\n");
+  EXPECT_EQ(add(first.c_str()), 0);
+  EXPECT_EQ(add(second.c_str()), 0);
+  ASSERT_EQ(complete(), 0) << errors;
+  Handle linked = nullptr;
+  ASSERT_EQ(cu.cuModuleLoadData(&linked, image), 0);
+  Address p = alloc(4);
+  // The first definition of the weak function counts; the counter is one.
+  for (auto [name, expected] : {std::pair("first", 30101), std::pair("second", 31102)}) {
+    Handle f = nullptr;
+    ASSERT_EQ(cu.cuModuleGetFunction(&f, linked, name), 0);
+    EXPECT_EQ(launch(f, 1, 1, 0, nullptr, p), 0);
+    int value = 0;
+    EXPECT_EQ(cu.cuMemcpyDtoH(&value, p, 4), 0);
+    EXPECT_EQ(value, expected);
+  }
+  // Files have numbers of their own.
+  std::string all(static_cast<char *>(image), bytes);
+  EXPECT_NE(all.find(".file 1 \"first.cu\""), std::string::npos);
+  EXPECT_NE(all.find(".loc 3 21 0"), std::string::npos) << all;
+  EXPECT_NE(all.find(".file 3 \"second.cu\""), std::string::npos);
+  values[1] = reinterpret_cast<void *>(sizeof errors); // was how much the log had
+  EXPECT_EQ(call("cuLinkCreate", 4u, options, values, &state), 0);
+  EXPECT_EQ(add(second.c_str()), 0);
+  EXPECT_EQ(add(second.c_str()), 0);
+  EXPECT_EQ(complete(), invalidPtx);
+  EXPECT_NE(std::string(errors).find("is defined in name.ptx and in name.ptx"), std::string::npos) << errors;
+}
+
 TEST_F(LinkTest, WhatCannotBeLinkedIsRefusedInWords) {
   EXPECT_EQ(add(".version 7.8\n.target sm_80\n.address_size 64\nnonsense\n"), invalidPtx);
   EXPECT_NE(std::string(errors).find("name.ptx, line 4"), std::string::npos) << errors;
