@@ -2,6 +2,7 @@
 #include "runtime/vcuda/exec/guest.h"
 #include "runtime/vcuda/exec/run.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -42,9 +43,22 @@ bool readString(WarpRun &w, unsigned lane, uint64_t address, std::string &text) 
   return true;
 }
 
+/// What is printed is used, wherever its bits come from: nothing before that has looked at them.
+void checkPrinted(WarpRun &w, const Inst &inst, unsigned lane, uint64_t address, uint32_t bytes) {
+  uint64_t offset = address - LocalWindow;
+  if (!w.localState || offset >= w.localStride) return;
+  uint64_t index = uint64_t(lane) * w.localStride + offset;
+  const uint8_t *state = w.localState + index;
+  if (std::all_of(state, state + bytes, [](uint8_t s) { return s == ByteReady; })) return;
+  const Inst *load = undefinedLoad(w, index, bytes);
+  addFinding(w, inst, "uninitialised-read", lane, "prints bits that were never written", load,
+             load ? "loads them from local memory" : "");
+}
+
 /// Arguments of vprintf: each at its own alignment, floats as doubles, small integers as int.
 struct PrintArguments {
   WarpRun &w;
+  const Inst &inst;
   unsigned lane;
   uint64_t address;
   int count = 0;
@@ -53,6 +67,7 @@ struct PrintArguments {
     T value = {};
     address = (address + sizeof(T) - 1) / sizeof(T) * sizeof(T);
     good = good && readGeneric(w, lane, address, &value, sizeof(T));
+    if (good) checkPrinted(w, inst, lane, address, sizeof(T));
     address += sizeof(T);
     ++count;
     return value;
@@ -150,7 +165,7 @@ int32_t print(WarpRun &w, const Inst &inst, const CallSite &site, unsigned lane)
     addFinding(w, inst, "bad-printf", lane, "the format of printf is not in memory");
     return -1;
   }
-  PrintArguments arguments = {w, lane, argument<uint64_t>(w, site, 1, lane)};
+  PrintArguments arguments = {w, inst, lane, argument<uint64_t>(w, site, 1, lane)};
   for (size_t at = 0; at < format.size();) {
     if (format[at] == '%')
       text += convert(format, at, arguments);

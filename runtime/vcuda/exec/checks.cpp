@@ -258,6 +258,15 @@ bool allHave(const uint8_t *state, uint32_t bytes, uint8_t wanted) {
 
 bool allReady(const uint8_t *state, uint32_t bytes) { return allHave(state, bytes, ByteReady); }
 
+/// The same for what the program uses of it: a load may say which bytes are padding.
+bool usedReady(const Inst &inst, const uint8_t *state, uint32_t bytes) {
+  if (allReady(state, bytes)) return true;
+  if (inst.kind != Kind::Ld || inst.b == NoOperand) return false;
+  for (uint32_t k = 0; k < bytes; ++k)
+    if ((inst.b >> k & 1) && (guest::at(state + k) & ByteReady) != ByteReady) return false;
+  return true;
+}
+
 } // namespace
 
 Mask exec::checkShared(Warp &w, const Inst &inst, Mask mask, const uint32_t *offsets, uint32_t bytes,
@@ -275,7 +284,7 @@ Mask exec::checkShared(Warp &w, const Inst &inst, Mask mask, const uint32_t *off
     }
     if (!cta.checks) continue;
     uint8_t *state = cta.sharedState + at;
-    if (access != Access::Write && !allReady(state, bytes)) [[unlikely]] {
+    if (access != Access::Write && !usedReady(inst, state, bytes)) [[unlikely]] {
       bool pending = std::find(state, state + bytes, SharedPending) != state + bytes;
       addFinding(w, inst, pending ? "async-pending" : "uninitialised-read", l,
                  pending ? "reads shared byte " + std::to_string(at) +
@@ -317,11 +326,8 @@ Mask exec::checkLocal(Warp &w, const Inst &inst, Mask mask, const uint64_t *offs
     }
     if (!cta.checks) continue;
     uint8_t *state = w.localState + size_t(l) * w.localStride + at;
-    if (access == Access::Read && !(inst.kind == Kind::Ld && (inst.mods & ModOnlyMoved)) &&
-        !allReady(state, bytes))
-      addFinding(w, inst, "uninitialised-read", l,
-                 "reads " + std::to_string(bytes) + " bytes at local byte " + std::to_string(at) +
-                     " that were never written");
+    if (access == Access::Read && !allReady(state, bytes)) [[unlikely]]
+      noteUndefined(full(w), inst, l, at, bytes);
     if (access != Access::Read) std::memset(state, ByteReady, bytes);
   }
   return good;
@@ -384,7 +390,7 @@ Mask exec::checkGlobal(Warp &w, const Inst &inst, Mask mask, const uint64_t *add
       continue;
     }
     if (!cta.checks) continue;
-    if (access != Access::Write && !allReady(cta.globalState + offset, bytes)) {
+    if (access != Access::Write && !usedReady(inst, cta.globalState + offset, bytes)) {
       AllocationInfo a = cta.launch->memory->find(addresses[l]);
       addFinding(w, inst, "uninitialised-read", l,
                  "reads " + std::to_string(bytes) + " bytes at offset " +

@@ -41,6 +41,7 @@ void startWarp(CtaRun &cta, WarpRun &w, uint32_t index) {
   w.isPatient = true;
   w.letGo = w.isAlone = false;
   w.blocksGranted = 0;
+  w.undefined.reset();
   w.freeFrames.clear();
   for (uint32_t f = 0; f < w.frames.size(); ++f) w.freeFrames.push_back(uint32_t(w.frames.size()) - 1 - f);
   uint32_t stride = launch.function->localBytes;
@@ -159,7 +160,7 @@ bool CtaRun::runWarp(WarpRun &w) {
   uint32_t spins = w.spins;
   if (!w.active) runNext(w);
   w.stop = false;
-  launch->level->interpret(w);
+  runFollowing(w);
   return w.isDone() || !w.isRunnable() || w.spins == spins;
 }
 

@@ -43,6 +43,13 @@ struct CodeFunction {
   int32_t kernelIndex = -1;
 };
 
+/// A register that an instruction reads or writes: its guard and constants apart.
+struct OperandUse {
+  uint32_t slot = 0;
+  uint8_t width = 4; ///< 2, 4 or 8; 0 = a predicate
+  bool isResult = false;
+};
+
 struct SourceLine {
   uint32_t file = 0, line = 0;
   uint32_t inlinedBy = 0; ///< index into Code::inlinedCalls, 0 = none; of one of those, the call around it
@@ -62,6 +69,8 @@ struct CallSite {
 struct Code {
   std::vector<Inst> instructions;
   std::vector<uint32_t> operands;
+  std::vector<OperandUse> uses;   ///< of all instructions, in their order
+  std::vector<uint32_t> firstUse; ///< of each; nothing for those behind the last that has some
   std::vector<CodeFunction> functions;
   std::vector<BlockInfo> blocks;
   std::vector<SourceLine> sources;
@@ -74,6 +83,7 @@ struct Code {
   std::vector<std::string> forms;
   std::vector<uint32_t> formOf;
   uint32_t smallestSharedAccess = 16, smallestGlobalAccess = 16;
+  bool isUnoptimised = false;
   bool usesReservedShared = false; ///< %reserved_smem_offset_1 is read
 };
 

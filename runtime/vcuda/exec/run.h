@@ -16,6 +16,7 @@
 #include "runtime/vcuda/exec/levels.h"
 #include "runtime/vcuda/exec/program.h"
 #include "runtime/vcuda/exec/services.h"
+#include "runtime/vcuda/exec/undefined.h"
 
 #include <atomic>
 #include <deque>
@@ -94,6 +95,7 @@ struct WarpRun : Warp {
   uint64_t blocksGranted = 0; ///< sum of the budgets so far
   bool isAlone = false;       ///< the members that some lanes wait for do not come: nothing can go on
   FullWarp known;
+  UndefinedBits undefined;
   bool isDone() const { return live == 0; }
   bool isRunnable() const;
 };

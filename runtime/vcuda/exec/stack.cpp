@@ -15,21 +15,11 @@ uint32_t exec::localTopOf(const Frame &frame, Mask lanes) {
   return top;
 }
 
-namespace {
-
-uint64_t readLane(const Warp &w, uint32_t slot, unsigned lane, uint32_t bytes) {
-  uint64_t value = 0;
-  std::memcpy(&value, w.r + slot + size_t(lane) * bytes, bytes);
-  return value;
-}
-
-} // namespace
-
 /// A size, imm alignment; type says how wide both registers are.
 void exec::allocateLocal(Warp &w, const Inst &inst, Mask mask) {
   for (Mask m = mask; m; m &= m - 1) {
     unsigned lane = unsigned(__builtin_ctz(m));
-    uint64_t size = readLane(w, inst.a, lane, inst.width), align = uint64_t(inst.imm);
+    uint64_t size = readLane(w.r, inst.a, inst.width, lane), align = uint64_t(inst.imm);
     uint64_t base = (localTopOf(*w.frame, 1u << lane) + align - 1) / align * align;
     if (base > w.localStride || size > w.localStride - base)
       return stopLaunch(w, inst, LaunchResult::IllegalAddress,
@@ -52,7 +42,7 @@ void exec::saveStack(Warp &w, const Inst &inst, Mask mask) {
 void exec::restoreStack(Warp &w, const Inst &inst, Mask mask) {
   for (Mask m = mask; m; m &= m - 1) {
     unsigned lane = unsigned(__builtin_ctz(m));
-    uint64_t top = readLane(w, inst.a, lane, inst.width);
+    uint64_t top = readLane(w.r, inst.a, inst.width, lane);
     if (top < w.frame->localTop || top > localTopOf(*w.frame, 1u << lane))
       return stopLaunch(w, inst, LaunchResult::IllegalAddress,
                         "stackrestore of what no stacksave of this call gave");

@@ -168,8 +168,7 @@ enum Mod : uint32_t {
   ModReturns = 1 << 15, ///< atom: has a destination
   ModAcquire = 1 << 21, ///< of memory instructions, where they say so themselves
   ModRelease = 1 << 22,
-  ModCtaScope = 1 << 23,  ///< of memory instructions: no thread outside the CTA is meant
-  ModOnlyMoved = 1 << 16, ///< ld of a byte that only goes to other places: may be padding of a structure
+  ModCtaScope = 1 << 23, ///< of memory instructions: no thread outside the CTA is meant
   ModKindShift = 16,
   ModAway = 1 << 16,      ///< cvt.rna: halves go away from zero
   ModSatFinite = 1 << 17, ///< cvt: too large values become the largest finite one
@@ -223,6 +222,9 @@ struct Inst {
 // Running state
 //===----------------------------------------------------------------------===//
 
+/// Bits of registers that nobody has written: see undefined.h.
+struct RegisterShadow;
+
 /// One activation of a function by some lanes of a warp.
 struct Frame {
   Frame *parent = nullptr;
@@ -233,6 +235,7 @@ struct Frame {
   uint32_t localTop = 0;
   Mask lanes = 0;               ///< that have not returned
   uint32_t dynamicTop[32] = {}; ///< behind what each lane took with alloca; 0 = nothing
+  RegisterShadow *shadow = nullptr;
 };
 
 struct WarpCounters {

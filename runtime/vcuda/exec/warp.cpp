@@ -357,6 +357,7 @@ Frame *exec::makeFrame(WarpRun &w, uint32_t function, Frame *parent, uint32_t lo
 }
 
 void exec::freeFrame(WarpRun &w, Frame *frame) {
+  w.undefined.forget(*frame);
   for (uint32_t i = 0; i < w.frames.size(); ++i) {
     if (w.frames[i].get() == frame) w.freeFrames.push_back(i);
   }
@@ -371,8 +372,9 @@ void copyVariables(WarpRun &w, Mask mask, uint32_t fromBase, const std::vector<u
     for (Mask m = mask; m; m &= m - 1) {
       size_t lane = size_t(__builtin_ctz(m)) * w.localStride;
       std::memcpy(w.local + lane + toBase + to[v], w.local + lane + fromBase + from[v], bytes[v]);
-      if (w.localState)
-        std::memcpy(w.localState + lane + toBase + to[v], w.localState + lane + fromBase + from[v], bytes[v]);
+      if (!w.localState) continue;
+      std::memcpy(w.localState + lane + toBase + to[v], w.localState + lane + fromBase + from[v], bytes[v]);
+      copyUndefined(w, lane + fromBase + from[v], lane + toBase + to[v], bytes[v]);
     }
   }
 }

@@ -168,6 +168,7 @@ bool Parser::parseHeader() {
     if (!expectWord(option, "a target option")) return false;
     if (option != "debug" && option != "texmode_independent" && option != "texmode_unified")
       return error("unknown target option '" + std::string(option) + "'");
+    module.isDebug = module.isDebug || option == "debug";
   }
   if (takeDotted("address_size")) {
     uint64_t bits = 0;

@@ -92,6 +92,7 @@ private:
   bool parseRegisters();
   bool parseBodyVariable(Space space);
   bool parseLoc();
+  void noteUsedBytes();
   bool parseInstruction();
   bool parseOperand(Operand &operand);
   bool parseWordOperand(Operand &operand);
@@ -135,6 +136,7 @@ private:
   };
   std::vector<LabelInfo> labelInfo;
   unsigned expressionDepth = 0;
+  uint32_t usedBytes = ~0u; ///< of the next statement
   struct Fixup {
     uint32_t variable, relocation;
     std::string target;

@@ -1,6 +1,8 @@
 #include "runtime/vcuda/ptx/parser.h"
 
 #include <algorithm>
+#include <charconv>
+#include <utility>
 
 using namespace dlc::vcuda;
 using namespace dlc::vcuda::ptx;
@@ -118,6 +120,19 @@ uint32_t Parser::labelReference(std::string_view name, uint32_t line) {
 // Statements
 //===----------------------------------------------------------------------===//
 
+/// .pragma "used_bytes_mask N": of what the next instruction loads the program uses the bytes whose bits are
+/// set. Other pragmas say nothing that matters here.
+void Parser::noteUsedBytes() {
+  constexpr std::string_view name = "used_bytes_mask ";
+  if (peek().kind != TokenKind::String || !peek().text.starts_with(name)) return;
+  std::string_view text = peek().text.substr(name.size());
+  int base = text.starts_with("0x") ? 16 : 10;
+  if (base == 16) text.remove_prefix(2);
+  uint32_t mask = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mask, base);
+  if (error == std::errc() && end == text.data() + text.size()) usedBytes = mask;
+}
+
 bool Parser::parseStatement() {
   expressionDepth = 0; // an error leaves it where it happened
   if (takePunct(';')) return true;
@@ -147,6 +162,7 @@ bool Parser::parseBodyDirective() {
   if (takeDotted("loc")) return parseLoc();
   if (takeDotted("file")) return parseFile();
   if (takeDotted("pragma")) {
+    noteUsedBytes();
     while (!atEnd() && !isPunct(';')) next();
     return expectPunct(';');
   }
@@ -293,6 +309,7 @@ bool Parser::parseInstruction() {
     if (!takePunct(',') && !isPunct(';')) return error("expected ',' or ';', found " + found());
   }
   next();
+  statement.usedBytes = std::exchange(usedBytes, ~0u);
   current->body.push_back(std::move(statement));
   return true;
 }

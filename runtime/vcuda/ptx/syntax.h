@@ -125,6 +125,7 @@ struct Statement {
   uint32_t line = 0;
   uint32_t file = 0, sourceLine = 0; ///< .loc, 0 = none
   uint32_t inlinedBy = 0;            ///< index into SyntaxModule::inlinedCalls, 0 = none
+  uint32_t usedBytes = ~0u;          ///< of a load, one bit each: .pragma "used_bytes_mask"
 };
 
 struct Function {
@@ -149,6 +150,7 @@ struct SyntaxModule {
   uint32_t version = 0;
   std::string target;
   uint32_t smVersion = 0;
+  bool isDebug = false;           ///< .target says so: nobody has optimised it
   std::vector<std::string> files; ///< by number of .file
   std::vector<InlinedCall> inlinedCalls = {{}};
   std::vector<KernelInfo> kernels;

@@ -160,11 +160,31 @@ TEST_P(PlantedBugs, UninitialisedGlobal) {
                 "uninitialised-read", "uninitialisedGlobal");
 }
 
+/// The use of undefined bits of local memory is what is found; the load, some lines above, is the other
+/// party.
 TEST_P(PlantedBugs, UninitialisedLocal) {
-  Finding f = expectFinding(
-      device.run(module, "uninitialisedLocal", {1}, {8}, Arguments().add(ints(8)).add(device.empty<int>(8))),
-      "uninitialised-read", "uninitialisedLocal");
-  EXPECT_EQ(f.thread.x, 7u);
+  for (const char *kernel : {"uninitialisedLocal", "uninitialisedBranch", "uninitialisedAddress",
+                             "uninitialisedAtomic", "uninitialisedInShared", "uninitialisedPrint"}) {
+    Arguments arguments = Arguments().add(ints(8));
+    if (kernel != std::string("uninitialisedPrint")) arguments.add(device.upload(std::vector<int>(8)));
+    Finding f = expectFinding(device.run(module, kernel, {1}, {8}, arguments), "uninitialised-read", kernel);
+    EXPECT_EQ(f.thread.x, 7u) << kernel;
+    EXPECT_EQ(f.count, 1u) << kernel;
+    EXPECT_EQ(f.otherSourceLine, markedLine(kernel) - 1) << kernel;
+    EXPECT_NE(f.otherPtxLine, 0u) << kernel;
+    EXPECT_LT(f.otherPtxLine, f.ptxLine) << kernel;
+    EXPECT_NE(f.other, "") << kernel;
+  }
+}
+
+/// Of a word that is partly written the other part. nvcc writes all of the first one.
+TEST_P(PlantedBugs, UninitialisedField) {
+  Finding f = expectFinding(device.run(module, "uninitialisedField", {1}, {8},
+                                       Arguments().add(ints(8)).add(device.upload(std::vector<int>(8)))),
+                            "uninitialised-read", "uninitialisedField");
+  EXPECT_EQ(f.count, 7u);
+  EXPECT_EQ(f.thread.x, 1u);
+  EXPECT_NE(f.otherPtxLine, 0u);
 }
 
 TEST_P(PlantedBugs, MisalignedVector) {

@@ -1,4 +1,4 @@
-// scans.cu, sorts.cu, stencils.cu and graphs.cu.
+// scans.cu, sorts.cu, stencils.cu, graphs.cu and structures.cu.
 #include "test/runtime/vcuda/programs.h"
 
 #include <algorithm>
@@ -422,6 +422,70 @@ TEST_P(DataPrograms, KMeans) {
   }
   EXPECT_EQ(device.download<unsigned>(counts, k), wantCounts);
   for (size_t j = 0; j < 2 * k; ++j) EXPECT_NEAR(s[j], want[j], 1e-4);
+}
+
+//===----------------------------------------------------------------------===//
+// Structures
+//===----------------------------------------------------------------------===//
+
+struct Mixed {
+  char letter;
+  int number;
+  short half;
+};
+
+TEST_P(DataPrograms, BitFieldsInNewWords) {
+  auto m = load("structures");
+  auto v = numbers<int>(64, 0, 1000);
+  uint64_t out = device.empty<unsigned>(192), fields = device.empty<unsigned>(64),
+           small = device.empty<uint8_t>(64), longs = device.empty<uint64_t>(64);
+  expectClean(device.run(m, "bitFields", {1}, {64},
+                         Arguments().add(upload(v)).add(out).add(fields).add(small).add(longs)));
+  auto c = device.download<unsigned>(out, 192), f = device.download<unsigned>(fields, 64);
+  auto s = device.download<uint8_t>(small, 64);
+  auto l = device.download<uint64_t>(longs, 64);
+  for (size_t t = 0; t < 64; ++t) {
+    unsigned x = unsigned(v[t]), size = x & 31, sign = x & 1, high = x >> 1 & 7, tag = x & 127;
+    uint64_t index = uint64_t(x) << 30 & ((uint64_t(1) << 40) - 1);
+    EXPECT_EQ(c[3 * t], size * 2 + sign);
+    EXPECT_EQ(c[3 * t + 1], high);
+    EXPECT_EQ(c[3 * t + 2], tag + unsigned(index >> 28));
+    EXPECT_EQ(f[t] >> 3 & 63, size | sign << 5);
+    EXPECT_EQ(s[t] >> 2 & 7, high);
+    EXPECT_EQ(l[t] & ((uint64_t(1) << 47) - 1), index | uint64_t(tag) << 40);
+  }
+}
+
+TEST_P(DataPrograms, PaddingGoesAlong) {
+  auto m = load("structures");
+  auto v = numbers<int>(64, 0, 100);
+  struct Wide {
+    double value;
+    int count;
+  };
+  uint64_t mixed = device.empty<Mixed>(64), wide = device.empty<Wide>(64), out = device.empty<int>(64);
+  expectClean(device.run(m, "copies", {1}, {64}, Arguments().add(upload(v)).add(mixed).add(wide)));
+  auto c = device.download<Mixed>(mixed, 64);
+  auto w = device.download<Wide>(wide, 64);
+  for (size_t t = 0; t < 64; ++t) {
+    int x = v[63 - t];
+    EXPECT_EQ(c[t].letter, char(x + 1));
+    EXPECT_EQ(c[t].number, x * 4);
+    EXPECT_EQ(c[t].half, x);
+    EXPECT_EQ(w[t].value, v[t] * 0.5);
+    EXPECT_EQ(w[t].count, v[t]);
+  }
+  expectClean(device.run(m, "exchanged", {1}, {64}, Arguments().add(upload(v)).add(mixed)));
+  c = device.download<Mixed>(mixed, 64);
+  for (size_t t = 0; t < 64; ++t) {
+    int x = v[t ^ 9];
+    EXPECT_EQ(c[t].letter, char(x));
+    EXPECT_EQ(c[t].number, x * 5);
+    EXPECT_EQ(c[t].half, x - 1);
+  }
+  expectClean(device.run(m, "partly", {1}, {64}, Arguments().add(upload(v)).add(out)));
+  auto p = device.download<int>(out, 64);
+  for (size_t t = 0; t < 64; ++t) EXPECT_EQ(p[t], v[t] * 7);
 }
 
 DLC_PROGRAM_VARIANTS(DataPrograms);

@@ -331,12 +331,6 @@ TEST_P(GroupPrograms, PipelineOfABlock) {
 }
 
 DLC_PROGRAM_VARIANTS(MatrixPrograms);
-INSTANTIATE_TEST_SUITE_P(All, GroupPrograms,
-                         testing::Values(Variant{"o3", {Schedule::Forward, 0}},
-                                         Variant{"o3", {Schedule::Reverse, 0}},
-                                         Variant{"o3", {Schedule::Random, 1}},
-                                         Variant{"o3", {Schedule::Random, 2}},
-                                         Variant{"o3", {Schedule::Ahead, 1}}),
-                         variantName);
+DLC_PROGRAM_VARIANTS(GroupPrograms);
 
 } // namespace

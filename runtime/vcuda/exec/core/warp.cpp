@@ -2,6 +2,7 @@
 // ISA 9.7.9, 9.7.13, 9.7.15), and copies.
 #include "runtime/vcuda/exec/core/core.h"
 #include "runtime/vcuda/exec/mma_shapes.h"
+#include "runtime/vcuda/exec/shuffle.h"
 #include "runtime/vcuda/exec/special.h"
 
 namespace dlc::vcuda::exec::DLC_CORE {
@@ -46,29 +47,7 @@ void shfl(Warp &w, const Inst &i) {
   ShuffleMode mode = ShuffleMode(i.mods >> ModKindShift & 3);
   Mask inRange = 0, bad = 0;
   for (unsigned l = 0; l < 32; ++l) {
-    u32 segment = c[l] >> 8 & 31, clamp = c[l] & 31, offset = b[l] & 31;
-    u32 maxLane = (l & segment) | (clamp & ~segment), minLane = l & segment;
-    u32 from;
-    bool ok;
-    switch (mode) {
-    case ShuffleMode::Up:
-      from = l - offset;
-      ok = s32(from) >= s32(maxLane);
-      break;
-    case ShuffleMode::Down:
-      from = l + offset;
-      ok = from <= maxLane;
-      break;
-    case ShuffleMode::Bfly:
-      from = l ^ offset;
-      ok = from <= maxLane;
-      break;
-    default:
-      from = minLane | (offset & ~segment);
-      ok = from <= maxLane;
-      break;
-    }
-    if (!ok) from = l;
+    auto [from, ok] = shuffleSource(mode, l, b[l], c[l]);
     inRange |= Mask(ok) << l;
     if ((m >> l & 1) && !(m >> (from & 31) & 1)) bad |= 1u << l;
     result[l] = a[from & 31];

@@ -362,41 +362,8 @@ void Decoder::decodeFunction(uint32_t index) {
   if (!errors.empty()) return;
   resolveBranches(*function);
   setJoins(buildFlow());
-  markMovedBytes();
   allocateSlots(*codeFunction);
   codeFunction->entry = firstInstruction;
-}
-
-/// Structures are copied byte by byte in unoptimised code, their padding too. A loaded byte that is only
-/// moved and stored as a byte may be padding: reading it before anybody wrote it is no finding.
-void Decoder::markMovedBytes() {
-  std::vector<bool> used(virtuals.size());
-  std::vector<std::pair<uint32_t, uint32_t>> moves; // from, to
-  std::map<uint32_t, uint32_t> moveTarget;          // by instruction
-  for (const Reference &ref : references) {
-    if (ref.role == Role::Def && code.instructions[ref.inst].kind == Kind::Mov) moveTarget[ref.inst] = ref.id;
-  }
-  for (const Reference &ref : references) {
-    if (ref.role == Role::Def) continue;
-    const Inst &inst = code.instructions[ref.inst];
-    if (inst.kind == Kind::Mov && ref.field == Field::A)
-      moves.push_back({ref.id, moveTarget[ref.inst]});
-    else if (!(inst.kind == Kind::St && ref.field == Field::Pool && typeBytes(inst.type) == 1))
-      used[ref.id] = true;
-  }
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (auto [from, to] : moves) {
-      if (!used[to] || used[from]) continue;
-      used[from] = changed = true;
-    }
-  }
-  for (const Reference &ref : references) {
-    Inst &inst = code.instructions[ref.inst];
-    if (inst.kind == Kind::Ld && ref.role == Role::Def && typeBytes(inst.type) == 1 && inst.count == 1 &&
-        !used[ref.id])
-      inst.mods |= ModOnlyMoved;
-  }
 }
 
 void Decoder::resolveBranches(const ptx::Function &f) {
@@ -530,6 +497,7 @@ void Decoder::measureLocal(std::vector<KernelInfo> &kernels) {
 
 void Decoder::run(std::vector<KernelInfo> &kernels) {
   code.files = syntax.files;
+  code.isUnoptimised = syntax.isDebug;
   for (const auto &call : syntax.inlinedCalls)
     code.inlinedCalls.push_back({call.file, call.line, call.outer});
   if (Coverage *coverage = Coverage::get()) {

@@ -56,7 +56,6 @@ private:
   void measureLocal(std::vector<KernelInfo> &kernels);
   void startBlock();
   void resolveBranches(const ptx::Function &function);
-  void markMovedBytes();
   // Slots (slots.cpp).
   void allocateSlots(CodeFunction &function);
   void computeLiveness(std::vector<std::vector<uint64_t>> &liveOut) const;

@@ -116,6 +116,7 @@ bool atomTypes(AtomOp op, Type type, unsigned count, Space space) {
 
 } // namespace
 
+/// B is no slot but the bytes that the program uses of what it loads, one bit each; NoOperand is all of them.
 bool Decoder::load() {
   bool strong = false, acquire = false, nc = true;
   uint32_t scope = 0;
@@ -139,6 +140,7 @@ bool Decoder::load() {
   if (operandCount() != 2 && operandCount() != 3) return failOperands();
   Inst &inst = emit(Kind::Ld, type);
   inst.mods = (strong ? ModVolatile : 0) | (acquire ? ModAcquire : 0) | (nc ? ModNonCoherent : 0) | scope;
+  inst.b = statement->usedBytes;
   if (!address(operand(1), space)) return false;
   if (wide) {
     last().width = 8;

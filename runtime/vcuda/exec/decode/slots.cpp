@@ -117,7 +117,11 @@ void Decoder::allocateSlots(CodeFunction &f) {
   f.windowBytes = top;
   for (const Reference &ref : references) {
     Inst &inst = code.instructions[ref.inst];
-    uint32_t offset = virtuals[ref.id].offset;
+    const Virtual &v = virtuals[ref.id];
+    uint32_t offset = v.offset;
+    while (code.firstUse.size() <= ref.inst) code.firstUse.push_back(uint32_t(code.uses.size()));
+    if (ref.field != Field::Guard && v.constant < 0)
+      code.uses.push_back({offset, v.width, ref.role == Role::Def});
     switch (ref.field) {
     case Field::Guard:
       inst.guard |= offset;

@@ -72,8 +72,8 @@ extern "C" __global__ void uninitialisedGlobal(const int *in, int *out) {
 extern "C" __global__ void uninitialisedLocal(const int *index, int *out) {
   int local[8];
   for (int i = 0; i < 7; ++i) local[index[i]] = i;
-  int v = local[index[threadIdx.x]]; // bug: uninitialisedLocal
-  out[threadIdx.x] = v;
+  int v = local[index[threadIdx.x]];
+  out[threadIdx.x] = v; // bug: uninitialisedLocal
 }
 
 extern "C" __global__ void misaligned(const float *in, float4 *out) {
@@ -246,4 +246,53 @@ extern "C" __global__ void wrongMask(int *out) {
 
 extern "C" __global__ void wildPrintf(const char *format, const char *text) {
   printf(format, text); // bug: wildPrintf
+}
+
+// Of local memory the use of what nobody has written is the bug, and the load before it the other party.
+extern "C" __global__ void uninitialisedBranch(const int *index, int *out) {
+  int local[8];
+  for (int i = 0; i < 7; ++i) local[index[i]] = i;
+  int v = local[index[threadIdx.x]];
+  if (v & 1) out[threadIdx.x] = 1; // bug: uninitialisedBranch
+}
+
+extern "C" __global__ void uninitialisedAddress(const int *index, int *out) {
+  int local[8];
+  for (int i = 0; i < 7; ++i) local[index[i]] = i;
+  int v = local[index[threadIdx.x]];
+  out[v & 7] = 1; // bug: uninitialisedAddress
+}
+
+extern "C" __global__ void uninitialisedAtomic(const int *index, int *out) {
+  int local[8];
+  for (int i = 0; i < 7; ++i) local[index[i]] = i;
+  int v = local[index[threadIdx.x]];
+  asm volatile("red.global.add.u32 [%0], %1;" ::"l"(out), "r"(v * 4)); // bug: uninitialisedAtomic
+}
+
+extern "C" __global__ void uninitialisedInShared(const int *index, int *out) {
+  __shared__ int shared[8];
+  int local[8];
+  for (int i = 0; i < 7; ++i) local[index[i]] = i;
+  int v = local[index[threadIdx.x]];
+  shared[threadIdx.x] = v; // bug: uninitialisedInShared
+  __syncwarp();
+  out[threadIdx.x] = shared[7 - threadIdx.x];
+}
+
+struct Fields {
+  unsigned kind : 3, size : 5;
+};
+extern "C" __global__ void uninitialisedField(const int *index, int *out) {
+  Fields local[8];
+  for (int i = 0; i < 8; ++i) local[index[i]].kind = i;
+  unsigned size = local[index[threadIdx.x]].size;
+  if (size > 3) out[threadIdx.x] = 1; // bug: uninitialisedField
+}
+
+extern "C" __global__ void uninitialisedPrint(const int *index) {
+  int local[8];
+  for (int i = 0; i < 7; ++i) local[index[i]] = i;
+  int v = local[index[threadIdx.x]];
+  printf("%d\n", v); // bug: uninitialisedPrint
 }
