@@ -51,6 +51,7 @@ def arguments():
     m.add_argument("--block", default="1")
     m.add_argument("--shared", type=int, default=0)
     m.add_argument("--arg", action="append", default=[])
+    m.add_argument("--data", choices=mutate.DATA, help="besides random data each of these kinds")
     m.add_argument("--rtol", type=float, default=1e-5)
     m.add_argument("--atol", type=float, default=1e-6)
     m.add_argument("--limit", type=int, default=0, help="at most so many mutants of a kernel")

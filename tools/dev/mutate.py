@@ -10,7 +10,8 @@ Each mutant of a kernel (mutations.py) runs with full checks over the cases of i
                 and an ordering instruction without which the vector clocks see no conflicting pair and all outputs are equal (not
                 a fence with strong accesses around it: those do not race, and memory here has no old values to show); or
                 executed, and on a job with a space any other that makes no difference at any point of the space, or gives no other
-                output. Outputs that differ in rounding are equal if they are so with floats as elements of a ring
+                output. Outputs that differ in rounding are equal if they are so with floats as elements of a ring. A space has all
+                sizes of its parts, and samples of data (mutation_arrays.py): the table says which
     elsewhere   what was found lies at none of these places, and nothing else told
     unreached   the inputs never execute it, or (without a space) never so that the change makes a difference
     survived    the rest
@@ -28,8 +29,9 @@ import tempfile
 import time
 
 from build import build
-from mutation_runs import SCHEDULES, Arrays, cases_of, programs_folder, run
-from mutations import ORDERING, instrumented, kernel_lines, mutants
+from mutation_changes import ORDERING
+from mutation_runs import DATA, SCHEDULES, Arrays, cases_of, programs_folder, run
+from mutations import instrumented, kernel_lines, mutants
 from ptx_flow import Flow
 from setup import setup
 from steps import ROOT, Failed, cores, say
@@ -79,7 +81,7 @@ class Kernel:
         self.cases = cases_of(job)
         self.lines, self.reaching = set(), collections.defaultdict(list)  # executed; cases by mutant
         for case in self.cases:
-            if "arrays" in job:
+            if case.job.get("arrays"):
                 arrays.ask("make", folder / f"arrays{case.number}.npz", case.job["arrays"], case.variables)
         self.cover()
 
@@ -243,10 +245,28 @@ def table(results, seconds):
     return "\n".join(lines)
 
 
+def spaces(jobs):
+    """What each job's inputs are: how many, with data of how many kinds besides random, and of which sizes."""
+    lines = [f"{'inputs':32}{'cases':>8}{'sizes':>8}{'data':>8}  listed under all schedules; spaces, a point under one of them"]
+    for job in jobs:
+        cases = cases_of(job)
+        kinds = {case.variables.get("data", "random") for case in cases}
+        sizes = {tuple(v for k, v in case.variables.items() if k != "data") for case in cases}
+
+        def shown(part):
+            return ", ".join(f"{k} {v if isinstance(v, str) else v[0] if len(v) == 1 else ' '.join(map(str, v))}" for k, v in part.items())
+        listed = [", ".join(f"{k} {v}" for k, v in case.items()) for case in job.get("cases", [])]
+        lines.append(f"{job['name']:32}{len(cases):>8}{len(sizes):>8}{len(kinds):>8}  {'; '.join(listed)} | "
+                     f"{'; '.join(map(shown, job.get('space', [])))}")
+    names = sorted({name for job in jobs for part in job.get("space", []) for name in [part.get("data")] if isinstance(name, str)})
+    return [*lines, "", *(f"data {name}: {' '.join(DATA[name])}" for name in names if name in DATA)]
+
+
 def jobs_of(args):
     if args.kernel:
         return [dict(name=args.kernel, ptx=str(pathlib.Path(args.what).resolve()), kernel=args.kernel, grid=args.grid, block=args.block,
-                     shared=args.shared, args=args.arg, rtol=args.rtol, atol=args.atol)]
+                     shared=args.shared, args=args.arg, rtol=args.rtol, atol=args.atol,
+                     cases=[{}, *(dict(data=kind, schedules=[SCHEDULES[n % len(SCHEDULES)]]) for n, kind in enumerate(DATA.get(args.data, ())))])]
     path = pathlib.Path(args.what) if args.what else JOBS
     try:
         jobs = json.loads(path.read_text())
@@ -268,17 +288,23 @@ def mutate(args):
         build(targets=("dlc", "dlc-run", "dlc-vcuda", "dlc_vcuda"))
     jobs, results, seconds = jobs_of(args), {}, {}
     with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
-        running = {pool.submit(work, job, args.limit): job["name"] for job in jobs}
+        running = {pool.submit(work, job, args.limit): job["name"] for job in reversed(jobs)}  # the long ones stand last
         for done in concurrent.futures.as_completed(running):
             name = running[done]
             results[name], seconds[name] = done.result()
-            say(f"{name}: {len(results[name])} mutants, {score(results[name]):.1f}%, {seconds[name]:.0f} s")
+            say(f"{name}: {len(results[name])} mutants, {score(results[name]):.1f}%, {seconds[name]:.0f} s, {len(results)} of {len(jobs)} jobs")
+            write(args, [job for job in jobs if job["name"] in results], results, seconds, len(jobs))
+    print(table({job["name"]: results[job["name"]] for job in jobs}, seconds))
+    return 0
+
+
+def write(args, jobs, results, seconds, count):
+    """What is there so far, so that a run that is cut off leaves something."""
     results = {job["name"]: results[job["name"]] for job in jobs}
-    text = table(results, seconds)
-    print(text)
     if args.table:
-        head = f"./dev mutate at {commit()}, {time.strftime('%Y-%m-%d', time.gmtime())}, {cores()} cores"
-        pathlib.Path(args.table).write_text(f"{head}\n\n{text}\n")
+        part = "" if len(jobs) == count else f", {len(jobs)} of {count} jobs so far"
+        head = f"./dev mutate at {commit()}, {time.strftime('%Y-%m-%d', time.gmtime())}, {cores()} cores{part}"
+        text = "\n".join([head, "", table(results, seconds), "", *spaces(jobs)])
+        pathlib.Path(args.table).write_text(f"{text}\n")
     if args.json:
         pathlib.Path(args.json).write_text(json.dumps([row for rows in results.values() for row in rows], indent=1) + "\n")
-    return 0

@@ -6,12 +6,15 @@ dlc-run runs, with dims. "cases" are changes of it, each run under all schedules
 that stand in braces in its strings ("random:f32:{n}", "{(n + 127) // 128}"), or other "schedules". "space" is the whole
 small input space, each point under one of the schedules in turn: for each of its parts every combination of the variables'
 values ("0:70", or a list of values and ranges).
-"arrays" are inputs made with NumPy: expressions of the variables, np and uniform(seed, *shape), named "arrays.npz:NAME" in
-arguments, and the inputs of a graph. "rtol" and "atol" are the tolerance, "reasons" say why mutants survive, by what was done.
+"arrays" are inputs made with NumPy: expressions of the variables, np, uniform(seed, *shape) and drawn(type, seed, *shape), named
+"arrays.npz:NAME" in arguments, and the inputs of a graph. The variable "data" says what is drawn, there and for "random:TYPE:SHAPE"
+in arguments: "random" where a case does not name it, one of the kinds of mutation_arrays.py, or all that a name of DATA stands for.
+"rtol" and "atol" are the tolerance, "reasons" say why mutants survive, by what was done.
 """
 import itertools
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -20,26 +23,13 @@ from steps import PYTHON, ROOT, Failed
 SCHEDULES = ("forward", "reverse", "random:1", "ahead:0")
 FIELDS = {"name", "ptx", "graph", "flags", "kernel", "grid", "block", "shared", "args", "cooperative", "dims", "arrays", "rtol", "atol",
           "cases", "space", "reasons", "schedules"}
-HELPER = """
-import json, sys, numpy as np
-wide = lambda a: a.view(np.uint16).astype(np.uint32).__lshift__(16).view(np.float32) if a.dtype == 'V2' else a
-uniform = lambda seed, *shape: np.random.default_rng(seed).random(shape, dtype=np.float32) * 2 - 1
-def same(x, y, rtol, atol):
-    x, y = wide(x), wide(y)
-    return np.allclose(x, y, rtol, atol, equal_nan=True) if x.dtype.kind == 'f' else np.array_equal(x, y)
-def compare(a, b, rtol, atol):
-    with np.load(a) as x, np.load(b) as y:
-        equal = all(x[n].tobytes() == y[n].tobytes() for n in x.files)
-        near = equal or all(same(x[n], y[n], rtol, atol) for n in x.files)
-    return 'equal' if equal else 'near' if near else 'far'
-def make(path, arrays, values):
-    names = dict(values, np=np, uniform=uniform)
-    np.savez(path, **{n: np.ascontiguousarray(eval(text, names)) for n, text in arrays.items()})
-    return 'made'
-for line in sys.stdin:
-    function, *arguments = json.loads(line)
-    print({'compare': compare, 'make': make}[function](*arguments), flush=True)
-"""
+# Names for what the variable `data` goes through. Sums without numbers of which other orders round to something else.
+SUMS = ("ties", "equal", "zeros", "signs", "specials", "infinite", "lowest", "nans", "rising", "falling", "ramp", "first", "last",
+        "sparse", "edges")
+DATA = {"sums": SUMS, "floats": ("wide", "extremes", "low", "high", *SUMS),
+        "integers": ("wide", "extremes", "low", "high", *(d for d in SUMS if d not in ("specials", "infinite", "nans")))}
+# How dlc-vcuda draws a buffer, which the variable `data` replaces by an array.
+RANDOM = re.compile(r"random:(\w+):(\d+(?:x\d+)*)(?::(\d+))?")
 
 
 def programs_folder():
@@ -47,9 +37,10 @@ def programs_folder():
 
 
 class Arrays:
-    """A Python with NumPy that makes arrays, and compares two files of them: equal, near or far."""
+    """A Python with NumPy that makes arrays, and compares two files of them: equal, near or far (mutation_arrays.py)."""
     def __init__(self):
-        self.process = subprocess.Popen([PYTHON, "-c", HELPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        program = pathlib.Path(__file__).with_name("mutation_arrays.py")
+        self.process = subprocess.Popen([PYTHON, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, *request):
         print(json.dumps([str(r) if hasattr(r, "parts") else r for r in request]), file=self.process.stdin, flush=True)
@@ -62,8 +53,7 @@ class Arrays:
         return self.ask("compare", a, b, float(job.get("rtol", 1e-5)), float(job.get("atol", 1e-6)))
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()
 
 
 def filled(value, variables):
@@ -78,7 +68,9 @@ def filled(value, variables):
 
 
 def values_of(spec):
-    """"first:last:step" without the last, or a list of values and of such ranges."""
+    """"first:last:step" without the last, or a list of values and of such ranges, or a name of DATA."""
+    if isinstance(spec, str) and spec in DATA:
+        return list(DATA[spec])
     if not isinstance(spec, list):
         return list(range(*map(int, spec.split(":"))))
     return [v for part in spec for v in (values_of(part) if re.fullmatch(r"-?\d+(:-?\d+)+", str(part)) else [part])]
@@ -92,7 +84,19 @@ class Case:
         self.job = {k: v if k in ("name", "arrays") else filled(v, variables) for k, v in entries.items()
                     if k not in ("cases", "space", "reasons")}
         self.variables, self.number, self.schedules = variables, number, change.get("schedules", schedules)
+        if variables.get("data", "random") != "random":
+            self.replace_random()
         self.known, self.cost = set(), 0  # schedules whose outputs are known, instructions
+
+    def replace_random(self):
+        """Random arguments become arrays of the data that the case names."""
+        arrays = dict(self.job.get("arrays", {}))
+        for n, argument in enumerate(self.job.get("args", [])):
+            if drawn := RANDOM.fullmatch(argument):
+                kind, shape, seed = drawn.groups()
+                arrays[f"arg{n}"] = f"drawn('{kind}', {seed or 0}, {shape.replace('x', ', ')})"
+                self.job["args"][n] = f"arrays.npz:arg{n}"
+        self.job["arrays"] = arrays
 
 
 def cases_of(job):

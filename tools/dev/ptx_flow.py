@@ -87,38 +87,41 @@ def statement(line, text):
     return Statement(line, guard or "", opcode, operands, defs, uses, reads, writes)
 
 
+def parse(lines, first, last):
+    """(statements, the number of the statement after each label)"""
+    statements, labels = [], {}
+    text, begun = "", first
+    for at in range(first, min(last + 1, len(lines))):
+        code = lines[at].split("//")[0]
+        if re.match(r"\s*\.(loc|file|section)\b", code):
+            continue  # a directive without an end
+        while label := LABEL.match(code):
+            if text.strip():
+                break
+            labels[label[1]] = len(statements)
+            code = code[label.end():]
+        if not text.strip():
+            begun = at
+        *whole, text = (text + " " + code).split(";")
+        for part in whole:
+            part = re.sub(r"^[\s{}]+", "", part)
+            if part and part[0] != "." and not re.match(r"\w+\s*:\s*\.\w", part):
+                statements.append(statement(begun + 1, part))
+            begun = at
+        if not re.search(r"[^\s{}()]", text) or re.match(r"\s*\.(visible|entry|func|weak|maxntid|reqntid|minnctapersm)", text):
+            text = ""  # a head, or braces of a block
+    return statements, labels
+
+
 class Flow:
     def __init__(self, lines, first, last):
-        self.statements, self.labels = [], {}
-        self.parse(lines, first, last)
+        self.statements, self.labels = parse(lines, first, last)
         self.of_line = {}
         for at, s in enumerate(self.statements):
             self.of_line.setdefault(s.line, []).append(at)
         self.successors = [self.after(at) for at in range(len(self.statements))]
         self.after_of = self.reachable()
         self.post = self.post_dominators()
-
-    def parse(self, lines, first, last):
-        text, begun = "", first
-        for at in range(first, min(last + 1, len(lines))):
-            code = lines[at].split("//")[0]
-            if re.match(r"\s*\.(loc|file|section)\b", code):
-                continue  # a directive without an end
-            while label := LABEL.match(code):
-                if text.strip():
-                    break
-                self.labels[label[1]] = len(self.statements)
-                code = code[label.end():]
-            if not text.strip():
-                begun = at
-            *whole, text = (text + " " + code).split(";")
-            for part in whole:
-                part = re.sub(r"^[\s{}]+", "", part)
-                if part and part[0] != "." and not re.match(r"\w+\s*:\s*\.\w", part):
-                    self.statements.append(statement(begun + 1, part))
-                begun = at
-            if not re.search(r"[^\s{}()]", text) or re.match(r"\s*\.(visible|entry|func|weak|maxntid|reqntid|minnctapersm)", text):
-                text = ""  # a head, or braces of a block
 
     def after(self, at):
         s = self.statements[at]
@@ -202,10 +205,15 @@ class Flow:
         return any(self.after_of[a] >> b & 1 for a in self.of_line.get(line, []) for b in self.of_line.get(other, []))
 
     def meets_strong(self, line):
-        """Does a strong access (atomic, volatile, relaxed, acquire, release) come before or after the line?"""
+        """Could strong accesses (atomic, volatile, relaxed, acquire, release) of other lines show what a fence at the line orders? One
+        comes before or after it, and one comes after a fence or an access that acquires, in whatever thread.
+        """
         strong = {s.line for s in self.statements if s.opcode.split(".")[0] in ("atom", "red") or
                   re.search(r"\.(volatile|relaxed|acquire|release|acq_rel)\b", s.opcode) and s.opcode[:2] in ("ld", "st")}
-        return any(self.reaches(line, other) or self.reaches(other, line) for other in strong)
+        acquires = {s.line for s in self.statements if s.opcode.split(".")[0] in ("membar", "fence") or
+                    re.search(r"\.(acquire|acq_rel)\b", s.opcode)}
+        return any(self.reaches(line, other) or self.reaches(other, line) for other in strong - {line}) and \
+            any(self.reaches(a, other) for a in acquires for other in strong)
 
     def calls(self):
         return {s.line for s in self.statements if s.opcode.startswith("call")}

@@ -8,24 +8,30 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools" / "dev"))
-from mutation_runs import cases_of  # noqa: E402
-from mutations import MARK, changes, constants_of, instrumented, kernel_lines, mutants  # noqa: E402
-from mutate import Places  # noqa: E402
+from mutation_changes import MARK, Facts, changes  # noqa: E402
+from mutation_runs import DATA, Arrays, cases_of  # noqa: E402
+from mutations import facts_of, instrumented, kernel_lines, mutants  # noqa: E402
+from mutate import Places, spaces  # noqa: E402
 from ptx_flow import Flow  # noqa: E402
 
 TINY = ROOT / "test" / "runtime" / "vcuda" / "mutation" / "tiny.ptx"
 
 
-def altered(line, constants=None):
-    return [(kind, text.strip()) for kind, _, text, _ in changes(line, constants or {})]
+def altered(line, **facts):
+    return [(kind, " ".join(text.split())) for kind, _, text, _ in changes(line, Facts(**facts))]
+
+
+def facts(body):
+    lines = [".visible .entry k(.param .u64 p)", "{", *body.strip().split("\n"), "}"]
+    return facts_of(lines, 0, len(lines))
 
 
 class Changes(unittest.TestCase):
     def test_each_kind(self):
         for line, want in {
             "bar.sync 0;": [("barrier", "")],
-            "barrier.cta.sync.aligned 1, 64;": [("barrier", "")],
-            "bar.warp.sync -1;": [("barrier", "")],
+            "barrier.cta.sync.aligned 1;": [("barrier", "")],
+            
             "mbarrier.arrive.shared.b64 %rd1, [%r1];": [("barrier", "")],
             "cp.async.commit_group ;": [("commit", "")],
             "cp.async.wait_group 1;": [("wait", ""), ("wait", "cp.async.wait_group 2;")],
@@ -34,26 +40,111 @@ class Changes(unittest.TestCase):
             "@%p1 bra $L1;": [("predicate", "")],
             "@!%p1 st.global.u32 [%rd1], %r1;": [("predicate", "st.global.u32 [%rd1], %r1;")],
             "setp.lt.s32 %p1, %r1, %r2;": [("bound", "setp.le.s32 %p1, %r1, %r2;")],
-            "setp.ge.and.u32 %p1, %r1, %r2, %p2;": [("bound", "setp.gt.and.u32 %p1, %r1, %r2, %p2;")],
-            "selp.b32 %r1, 0, %r2, %p1;": [("stage", "mov.b32 %r1, %r2;")],
-            "selp.b32 %r1, 16, 0, %p1;": [("predicate", "mov.b32 %r1, 16;")], "selp.b32 %r1, 0, 1, %p1;": [],
+            "setp.ge.and.u32 %p1, %r1, %r2, %p2;": [("bound", "setp.gt.and.u32 %p1, %r1, %r2, %p2;"),
+                                                    ("predicate", "setp.ge.u32 %p1, %r1, %r2;")],
+            "setp.eq.or.s32 %p1, %r1, 0, %p2;": [("predicate", "setp.eq.s32 %p1, %r1, 0;")],
+            "setp.lt.f32 %p1, %f1, %f2;": [("bound", "setp.le.f32 %p1, %f1, %f2;")],
+            "setp.gtu.ftz.f32 %p1, %f1, %f2;": [("bound", "setp.geu.ftz.f32 %p1, %f1, %f2;")],
+            "min.s32 %r1, %r2, 127;": [("bound", "mov.s32 %r1, %r2;")], "max.u32 %r1, 1, %r2;": [("bound", "mov.u32 %r1, %r2;")],
+            "max.f32 %f1, %f2, %f3;": [],
+            "selp.b32 %r1, 0, %r2, %p1;": [("predicate", "mov.b32 %r1, %r2;")],
+            "selp.b32 %r1, 16, 0, %p1;": [("predicate", "mov.b32 %r1, 16;")],
+            "selp.b32 %r1, 0, 1, %p1;": [("predicate", "mov.b32 %r1, 0;")],
+            "selp.f32 %f1, %f2, 0fFF800000, %p1;": [("predicate", "mov.f32 %f1, %f2;")],
+            "and.pred %p1, %p2, %p3;": [("predicate", "mov.pred %p1, %p2;"), ("predicate", "mov.pred %p1, %p3;")],
+            "not.pred %p1, %p2;": [("predicate", "mov.pred %p1, %p2;")],
             "and.b32 %r1, %r2, 1;": [("stage", "mov.b32 %r1, 0;")], "and.b32 %r1, %r2, 31;": [],
             "rem.u32 %r1, %r2, 3;": [("stage", "rem.u32 %r1, %r2, 2;")],
             "shfl.sync.bfly.b32 %r1|%p1, %r2, 16, 31, -1;":
                 [("shuffle", "shfl.sync.bfly.b32 %r1|%p1, %r2, 8, 31, -1;"),
+                 ("shuffle", "shfl.sync.bfly.b32 %r1|%p1, %r2, 16, 0, -1;"),
                  ("shuffle", "shfl.sync.bfly.b32 %r1|%p1, %r2, 16, 31, 65535;")],
-            "add.u32 %r1, %r2, %r3;": [], "setp.eq.s32 %p1, %r1, 0;": [], "setp.lt.f32 %p1, %f1, %f2;": [],
+            "vote.sync.ballot.b32 %r1, %p1, -1;": [("shuffle", "vote.sync.ballot.b32 %r1, %p1, 65535;")],
+            "redux.sync.add.s32 %r1, %r2, %r3;":
+                [("shuffle", "{ .reg .b32 %dlc; and.b32 %dlc, %r3, 0xffff; redux.sync.add.s32 %r1, %r2, %dlc; }")],
+            "@%p1 match.any.sync.b32 %r1, %r2, %r3;":
+                [("predicate", "match.any.sync.b32 %r1, %r2, %r3;"),
+                 ("shuffle", "{ .reg .b32 %dlc; and.b32 %dlc, %r3, 0xffff; @%p1 match.any.sync.b32 %r1, %r2, %dlc; }")],
+            "add.u32 %r1, %r2, %r3;": [], "setp.eq.s32 %p1, %r1, 0;": [],
         }.items():
             self.assertEqual(altered(line), want, line)
 
+    def test_barriers_of_some(self):
+        for line, want in {
+            "bar.sync %r1, 64;": [("barrier", ""), ("barrier", "bar.sync %r1, 32;")],
+            "barrier.cta.arrive.aligned 3, 32;": [("barrier", ""), ("barrier", "barrier.cta.arrive.aligned 3, 64;")],
+            "bar.warp.sync -1;": [("barrier", ""), ("barrier", "bar.warp.sync 65535;")],
+            "bar.warp.sync 15;": [("barrier", ""), ("barrier", "bar.warp.sync 7;")],
+            "bar.red.popc.u32 %r1, 0, %p1;": [("barrier", "")],
+            "mbarrier.init.shared.b64 [%r1], 96;":
+                [("barrier", "mbarrier.init.shared.b64 [%r1], 95;"), ("barrier", "mbarrier.init.shared.b64 [%r1], 97;")],
+            "mbarrier.init.shared.b64 [%r1], %r2;":
+                [("barrier", "{ .reg .b32 %dlc; add.u32 %dlc, %r2, 1; mbarrier.init.shared.b64 [%r1], %dlc; }")],
+            "mbarrier.test_wait.shared.b64 p, [%r1], %rd1;": [("wait", "setp.eq.u32 p, 0, 0;")],
+            "mbarrier.try_wait.parity.shared.b64 p, [%r1], %r2;":
+                [("wait", "setp.eq.u32 p, 0, 0;"),
+                 ("stage", "{ .reg .b32 %dlc; xor.b32 %dlc, %r2, 1; mbarrier.try_wait.parity.shared.b64 p, [%r1], %dlc; }")],
+            "ld.acquire.gpu.global.u32 %r1, [%rd1];": [("fence", "ld.relaxed.gpu.global.u32 %r1, [%rd1];")],
+            "atom.global.gpu.acq_rel.add.u32 %r1, [%rd1], 1;": [("fence", "atom.global.gpu.relaxed.add.u32 %r1, [%rd1], 1;")],
+            "ld.relaxed.gpu.global.u32 %r1, [%rd1];": [],
+        }.items():
+            self.assertEqual(altered(line), want, line)
+
+    def test_copies_that_read_less(self):
+        line = "cp.async.cg.shared.global [ %r1 + 0 ], [ %rd1 + 0 ], 0x10, %r2;"
+        self.assertEqual(altered(line), [("predicate", "cp.async.cg.shared.global [ %r1 + 0 ], [ %rd1 + 0 ], 0x10;")])
+        self.assertEqual(altered(line, masks={"%r2"}), [])  # the choice of 16 or 0 is altered
+        self.assertEqual(altered("cp.async.ca.shared.global [%r1], [%rd1], 4;"), [])
+
+    def test_what_goes_round(self):
+        for line, known, want in [
+            ("and.b32 %r1, %r2, 4096;", dict(counted={"%r2"}), [("stage", "mov.b32 %r1, 0;")]),
+            ("selp.b32 %r1, 0, %r2, %p1;", dict(counted={"%r2"}), [("stage", "mov.b32 %r1, %r2;")]),
+            ("and.b32 %r1, %r2, 4096;", {}, []), ("and.b32 %r1, %r2, 60;", dict(counted={"%r2"}), []),  # more than eight stages
+            ("sub.s32 %r1, %r2, %r3;", dict(remainders={"%r1"}), [("stage", "mov.b32 %r1, 0;")]), ("sub.s32 %r1, %r2, %r3;", {}, []),
+            ("xor.b32 %r1, %r2, 8192;", dict(carried={"%r2"}), [("stage", "mov.b32 %r1, %r2;")]),
+            ("xor.b32 %r1, %r2, 8192;", {}, []),
+            ("setp.ne.s32 %p1, %r1, 12;", dict(repeats={"%p1"}, steps={"%r1": 4}), [("bound", "setp.ne.s32 %p1, %r1, 16;")]),
+            ("setp.eq.s32 %p1, %r1, 12;", dict(steps={"%r1": 4}), []),
+            ("setp.ne.s32 %p1, %r1, %r2;", dict(repeats={"%p1"}),
+             [("bound", "{ .reg .b32 %dlc; add.s32 %dlc, %r2, 1; setp.ne.s32 %p1, %r1, %dlc; }")]),
+        ]:
+            self.assertEqual(altered(line, **known), want, line)
+
     def test_several_statements_on_a_line(self):
-        self.assertEqual(altered("mov.u32 %r1, 0; bar.sync 0; ret;"), [("barrier", "mov.u32 %r1, 0;  ret;")])
+        self.assertEqual(altered("mov.u32 %r1, 0; bar.sync 0; ret;"), [("barrier", "mov.u32 %r1, 0; ret;")])
 
     def test_registers_that_hold_constants(self):
-        lines = ["mov.u32 %r1, 4;", "mov.b32 %r2, -1;", "mov.u32 %r3, 1;", "mov.u32 %r3, 2;"]
-        self.assertEqual(constants_of(lines), {"%r1": "4", "%r2": "-1"})
-        self.assertEqual([text for _, text in altered("shfl.sync.down.b32 %r5, %r6, %r1, 31, %r2;", constants_of(lines))],
-                         ["shfl.sync.down.b32 %r5, %r6, 2, 31, %r2;", "shfl.sync.down.b32 %r5, %r6, %r1, 31, 65535;"])
+        known = facts("mov.u32 %r1, 4;\nmov.b32 %r2, -1;\nmov.u32 %r3, 1;\nmov.u32 %r3, 2;")
+        self.assertEqual(known.constants, {"%r1": "4", "%r2": "-1"})
+        self.assertEqual([text for _, text in altered("shfl.sync.down.b32 %r5, %r6, %r1, 31, %r2;", constants=known.constants)],
+                         ["shfl.sync.down.b32 %r5, %r6, 2, 31, %r2;", "shfl.sync.down.b32 %r5, %r6, %r1, 0, %r2;",
+                          "shfl.sync.down.b32 %r5, %r6, %r1, 31, 65535;"])
+
+    def test_registers_of_a_loop(self):
+        known = facts("""
+mov.u32 %r1, 0;
+mov.u32 %r9, 5;
+@%p7 mov.u32 %r9, 6;
+$L1:
+shl.b32 %r2, %r1, 12;
+and.b32 %r3, %r2, 4096;
+mul.hi.u32 %r6, %r1, -1431655765;
+shr.u32 %r7, %r6, 1;
+mul.lo.s32 %r8, %r7, 3;
+sub.s32 %r10, %r1, %r8;
+sub.s32 %r11, %r9, %r8;
+add.s32 %r4, %r1, 2;
+mov.u32 %r1, %r4;
+setp.ne.s32 %p1, %r4, %r9;
+@%p1 bra $L1;
+selp.b32 %r5, 16, 0, %p1;
+@%p2 bra $L2;
+$L2:
+ret;""")
+        self.assertEqual(known.carried, {"%r1"})
+        self.assertEqual(known.counted & {"%r1", "%r2", "%r3", "%r4", "%r9"}, {"%r1", "%r2", "%r3", "%r4"})
+        self.assertEqual((known.repeats, known.steps, known.masks, known.remainders), ({"%p1"}, {"%r4": 2}, {"%r5"}, {"%r10"}))
 
     def test_probes_mark_where_the_change_makes_a_difference(self):
         for line, probe in {
@@ -62,7 +153,7 @@ class Changes(unittest.TestCase):
             "selp.b32 %r1, 0, %r2, %p1;": f"{{ .reg .pred %met; setp.ne.and.u32 %met, %r2, 0, %p1; @%met {MARK} }}",
             "selp.b32 %r1, %r2, 0, %p1;": f"{{ .reg .pred %met; setp.ne.and.u32 %met, %r2, 0, !%p1; @%met {MARK} }}",
         }.items():
-            self.assertEqual([p for *_, p in changes(line, {})], [probe])
+            self.assertEqual([p for *_, p in changes(line, Facts())], [probe])
 
     def test_instrumented_text(self):
         text = TINY.read_text()
@@ -77,8 +168,8 @@ class Changes(unittest.TestCase):
         self.assertEqual([lines[at - 1] for at in origin], before)
 
     def test_a_half_of_the_members_is_not_all(self):
-        self.assertEqual([text for _, text in altered("shfl.sync.bfly.b32 %r1, %r2, %r3, 31, 65535;")],
-                         ["shfl.sync.bfly.b32 %r1, %r2, %r3, 31, 255;"])
+        self.assertEqual([text for _, text in altered("shfl.sync.bfly.b32 %r1, %r2, %r3, %r4, 65535;")],
+                         ["shfl.sync.bfly.b32 %r1, %r2, %r3, %r4, 255;"])
 
     def test_one_kernel_of_several(self):
         text = TINY.read_text()
@@ -99,6 +190,35 @@ class Cases(unittest.TestCase):
         self.assertEqual([c.job["grid"] for c in cases], ["2", "7", "0", "1", "1", "2", "2"])
         self.assertEqual([c.job["block"] for c in cases[-2:]], ["16", "8"])
         self.assertEqual([len(c.schedules) for c in cases], [4, 4, 1, 1, 1, 1, 1])
+
+    def test_kinds_of_data(self):
+        job = {"name": "k", "args": ["{keys}:8:3", "random:f32:2x4", "empty:f32:8"], "arrays": {"x": "drawn('i32', 1, n)"},
+               "space": [{"n": [5], "keys": ["random:i32"], "data": ["random", "last"]}, {"n": [5], "keys": ["random:u8"], "data": "sums"}]}
+        cases = cases_of(job)
+        self.assertEqual(cases[0].job["args"], ["random:i32:8:3", "random:f32:2x4", "empty:f32:8"])
+        self.assertEqual(cases[1].job["args"], ["arrays.npz:arg0", "arrays.npz:arg1", "empty:f32:8"])
+        self.assertEqual(cases[1].job["arrays"],
+                         {"x": "drawn('i32', 1, n)", "arg0": "drawn('i32', 3, 8)", "arg1": "drawn('f32', 0, 2, 4)"})
+        self.assertEqual([c.variables["data"] for c in cases[2:]], list(DATA["sums"]))
+        self.assertRegex("\n".join(spaces([job])), r"k +17 +2 +16  .*data random last.*\n+data sums: ties equal")
+
+    def test_all_kinds_can_be_drawn(self):
+        arrays = Arrays()
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                files = {}
+                for data in {kind for kinds in DATA.values() for kind in kinds} | {"random"}:
+                    files[data] = pathlib.Path(folder) / f"{data}.npz"
+                    texts = {t: f"drawn('{t}', 1, 40, 2)" for t in ("f16", "f32", "f64", "i16", "u8", "i32", "u32", "i64")}
+                    self.assertEqual(arrays.ask("make", files[data], texts, {"data": data}), "made")
+                    self.assertEqual(arrays.compare(files[data], files[data], {}), "equal")  # NaN is what it is
+                self.assertEqual([name for name in files if arrays.compare(files[name], files["first"], {}) != "far"], ["first"])
+                # The same numbers but for signs of zeros.
+                self.assertEqual(arrays.ask("make", files["first"], {"f32": "np.abs(drawn('f32', 1, 40))"}, {"data": "signs"}), "made")
+                self.assertEqual(arrays.ask("make", files["last"], {"f32": "drawn('f32', 1, 40)"}, {"data": "signs"}), "made")
+                self.assertEqual(arrays.compare(files["first"], files["last"], {}), "near")
+        finally:
+            arrays.close()
 
     def test_a_job_without_cases_is_one(self):
         self.assertEqual(len(cases_of({"name": "k", "args": []})), 1)
@@ -168,9 +288,17 @@ ret;
         self.assertFalse(Flow(bounded.split("\n"), 0, 13).is_dead(12, set(range(3, 11)), {7}))
 
     def test_strong_accesses(self):
-        self.assertFalse(self.flow.meets_strong(12))
-        strong = Flow(self.TEXT.replace("ld.local.u32 %r6", "ld.volatile.global.u32 %r6").split("\n"), 0, 16)
-        self.assertTrue(strong.meets_strong(12))
+        def meets(line, before, after):
+            """A fence at line 12, and other accesses before and after it."""
+            text = self.TEXT.replace("bar.sync 0", "fence.acq_rel.gpu")
+            return Flow(text.replace("st.shared.u32", before).replace("ld.local.u32", after).split("\n"), 0, 16).meets_strong(line)
+        self.assertFalse(meets(12, "st.shared.u32", "ld.local.u32"))
+        self.assertTrue(meets(12, "st.relaxed.gpu.shared.u32", "ld.volatile.global.u32"))
+        self.assertTrue(meets(12, "st.shared.u32", "ld.volatile.global.u32"))
+        self.assertFalse(meets(12, "st.relaxed.gpu.shared.u32", "ld.local.u32"))  # nothing strong comes after a fence
+        # What acquires and releases is itself no witness.
+        alone = self.TEXT.replace("ld.local.u32", "ld.acquire.gpu.global.u32").split("\n")
+        self.assertFalse(Flow(alone, 0, 16).meets_strong(15))
 
     def test_where_findings_tell(self):
         places = Places(self.TEXT, "k")
@@ -190,7 +318,7 @@ class Verdicts(unittest.TestCase):
             report = pathlib.Path(folder) / "report.json"
             done = subprocess.run(
                 [sys.executable, "-B", ROOT / "tools" / "dev" / "dev.py", "mutate", TINY, "--built", "--kernel", "tiny", "--block", "64",
-                 "--arg", "random:i32:64", "--arg", "empty:i32:60", "--arg", "u32:60", "--json", report], capture_output=True, text=True,
+                 "--arg", "random:i32:64", "--arg", "empty:i32:60", "--arg", "u32:60", "--data", "integers", "--json", report], capture_output=True, text=True,
                 timeout=300)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             rows = json.loads(report.read_text())
