@@ -150,7 +150,7 @@ class Kernel:
         """(verdict, why, schedule)"""
         mutant, reaching = self.mutants[number], self.reaching[number]
         ptx, folder = self.own("mutant", mutant.text)
-        all_equal, elsewhere = True, ""
+        all_equal, rounded, elsewhere = True, False, ""
         for case in sorted(reaching, key=lambda c: (len(c.schedules) == 1, c.cost)):
             for schedule in case.schedules:
                 reference = self.reference(case, schedule)
@@ -166,13 +166,14 @@ class Kernel:
                 if verdict == "far":
                     return "killed", "output", schedule
                 all_equal = all_equal and (verdict == "equal" or self.equal_exactly(case, ptx, folder, schedule))
+                rounded = rounded or verdict == "near"
                 if findings:
                     elsewhere = f"{findings[0]['check']} in {findings[0]['kernel']}, line {findings[0]['ptx_line']}"
         if elsewhere:
             return "elsewhere", elsewhere, ""
-        return (*self.untold(number, all_equal), "")
+        return (*self.untold(number, all_equal, rounded), "")
 
-    def untold(self, number, all_equal):
+    def untold(self, number, all_equal, rounded):
         """(verdict, why) of a mutant that no run told from the kernel."""
         mutant, points = self.mutants[number], len(self.cases)
         if mutant.line not in self.lines:
@@ -188,7 +189,7 @@ class Kernel:
         if all_equal and mutant.kind in ORDERING:
             return "equivalent", "orders no conflicting pair"
         if all_equal and "space" in self.job:
-            return "equivalent", f"equal outputs in {points} cases, all of the space"
+            return "equivalent", f"{'equal but for rounding' if rounded else 'equal outputs'} in {points} cases, all of the space"
         return "survived", "equal outputs" if all_equal else "outputs within the tolerance"
 
 

@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "tools" / "dev"))
 from mutation_changes import MARK, Facts, changes  # noqa: E402
 from mutation_runs import DATA, Arrays, cases_of  # noqa: E402
 from mutations import facts_of, instrumented, kernel_lines, mutants  # noqa: E402
-from mutate import Places, spaces  # noqa: E402
+from mutate import Places, reasons_of, spaces  # noqa: E402
 from ptx_flow import Flow  # noqa: E402
 
 TINY = ROOT / "test" / "runtime" / "vcuda" / "mutation" / "tiny.ptx"
@@ -332,6 +332,14 @@ class Verdicts(unittest.TestCase):
         self.assertEqual({kind for kind, _, _ in said}, {"barrier", "wait", "commit", "fence", "predicate", "bound", "shuffle"})
         self.assertIn(("barrier", "deleted", first), said)
         self.assertRegex(done.stdout, r"all( +\d+){12} +2 +0 +0 +0 +100\.0%")
+
+    def test_reasons_are_counted(self):
+        rows = [dict(verdict="equivalent", why=f"equal but for rounding in {n} cases, all of the space") for n in (3, 4)]
+        rows += [dict(verdict="equivalent", why="equal outputs in 3 cases, all of the space"), dict(verdict="killed", why="output"),
+                 dict(verdict="killed", why="shared-race at line 4, ordered"), dict(verdict="survived", why="equal outputs")]
+        self.assertEqual([" ".join(line.split()) for line in reasons_of(rows)],
+                         ["killed, a finding ordered 1", "killed, output 1", "equivalent, equal but for rounding over the space 2",
+                          "equivalent, equal outputs over the space 1"])
 
     def test_bad_usage(self):
         for arguments, text in ((["nothing.json"], "nothing.json"), (["--", "", "nobody"], "no job nobody")):
