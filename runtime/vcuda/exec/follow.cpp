@@ -96,7 +96,8 @@ private:
   void moveBits(std::initializer_list<std::pair<uint32_t, unsigned>> controls);
   void shuffle();
   void store();
-  bool mayBePadding(uint32_t bytes, uint64_t bits, const UndefinedOrigin &origin) const;
+  uint64_t addressOf(const Inst &store, unsigned lane) const;
+  bool mayBePadding(unsigned lane, uint32_t bytes, uint64_t bits, const UndefinedOrigin &origin) const;
   struct StoredElement {
     uint64_t index; ///< of its first byte in local memory
     uint32_t bytes;
@@ -321,17 +322,33 @@ void Follower::shuffle() {
 // Stores
 //===----------------------------------------------------------------------===//
 
-/// Whether bits that went from memory to memory may belong to a structure without being its contents.
-bool Follower::mayBePadding(uint32_t bytes, uint64_t bits, const UndefinedOrigin &origin) const {
+/// Where a store of one lane goes to, as the address is written.
+uint64_t Follower::addressOf(const Inst &store, unsigned lane) const {
+  if (store.width2 == 8) return readLane(w.r, store.a, 8, lane) + uint64_t(store.imm);
+  return uint32_t(readLane(w.r, store.a, 4, lane) + uint64_t(store.imm));
+}
+
+/// Whether bits that went from memory to memory may belong to a structure without being its contents. Whole
+/// words of padding are upper halves of eight bytes whose lower half the store before or behind moves, in
+/// code that nobody has optimised.
+bool Follower::mayBePadding(unsigned lane, uint32_t bytes, uint64_t bits,
+                            const UndefinedOrigin &origin) const {
   if (bytes == 1 || bits != onesOf(bytes)) return true;
-  return w.run->launch->code->isUnoptimised && origin.isBesideWritten;
+  const Code &code = *w.run->launch->code;
+  if (!code.isUnoptimised || !origin.isBesideWritten || bytes != 4 || inst.count != 1) return false;
+  uint64_t at = addressOf(inst, lane);
+  auto movesLowerHalf = [&](const Inst &other) {
+    return other.kind == Kind::St && other.count == 1 && ptx::typeBytes(other.type) == 4 &&
+           other.space == inst.space && addressOf(other, lane) == at - 4;
+  };
+  // A block's first instruction is no store, and its last none but in front of another block.
+  return at % 8 == 4 && origin.home % 8 == 4 && (movesLowerHalf((&inst)[-1]) || movesLowerHalf((&inst)[1]));
 }
 
 /// Where one lane's data has undefined bits. Local memory takes them over.
 void Follower::storeLane(unsigned lane, std::vector<StoredElement> &local) {
   constexpr uint64_t windowMask = 0xff00'0000'0000'0000;
-  uint64_t at = inst.width2 == 8 ? readLane(w.r, inst.a, 8, lane) + uint64_t(inst.imm)
-                                 : uint32_t(readLane(w.r, inst.a, 4, lane) + uint64_t(inst.imm));
+  uint64_t at = addressOf(inst, lane);
   Space space = inst.space;
   if (space == Space::Generic) {
     uint64_t window = at & windowMask;
@@ -350,7 +367,7 @@ void Follower::storeLane(unsigned lane, std::vector<StoredElement> &local) {
       UndefinedOrigin kept = origin;
       kept.isComputed = origin.isComputed && origin.home != uint32_t(at + k * element);
       local.push_back({uint64_t(lane) * w.localStride + at + k * element, element, bits, kept});
-    } else if (origin.isComputed || !mayBePadding(element, bits, origin)) {
+    } else if (origin.isComputed || !mayBePadding(lane, element, bits, origin)) {
       report({slot, inst.width, false}, 1u << lane,
              std::string("stores bits that were never written to ") +
                  (space == Space::Shared ? "shared memory" : "global memory"));

@@ -15,8 +15,8 @@
 //
 // A store to global or shared memory is a use, too, except for what may be padding or unset fields of a
 // structure and went from memory to memory as it was: single bytes; words of which some bits are defined
-// (somebody set them where the others lay); in unoptimised code also words of which some of the eight bytes
-// around were written. It counts as written afterwards.
+// (somebody set them where the others lay); in unoptimised code also the upper words of eight bytes whose
+// lower one was written, and is moved by the store before or behind. It counts as written afterwards.
 //
 // A bit that is set in a register's shadow is undefined. Warps that load no such bits pay nothing.
 //

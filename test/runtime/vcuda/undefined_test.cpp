@@ -208,7 +208,8 @@ TEST_P(UndefinedBits, OfStructuresGoAlong) {
 /// Unoptimised code copies padding by words of its own, too: { double; int; padding }.
 TEST_P(UndefinedBits, OfPaddingWordsGoAlongInUnoptimisedCode) {
   const char *copy = "st.local.u64 [stack+16], %rd1; st.local.u32 [stack+24], %r2;\n"
-                     "ld.local.u32 %r4, [stack+28];\nst.global.u32 [%rd1], %r4; // here\n";
+                     "ld.local.u32 %r4, [stack+28]; ld.local.u32 %r5, [stack+24];\n"
+                     "st.global.u32 [%rd1+4], %r4; // here\nst.global.u32 [%rd1], %r5;\n";
   expectUse(copy, "to global memory");
   std::string text = prologue;
   text.replace(text.find("sm_80"), 5, "sm_80, debug");
@@ -217,8 +218,18 @@ TEST_P(UndefinedBits, OfPaddingWordsGoAlongInUnoptimisedCode) {
     return device.run(module, "k", {1}, {32}, Arguments().add(device.upload(std::vector<int>(2048))));
   };
   expectClean(runDebug(copy));
-  // Not a word by itself, and not what was computed.
+  expectClean(runDebug("st.local.u32 [stack+24], %r2; ld.local.u32 %r4, [stack+28];\n"
+                       "st.global.u32 [%rd1], %r2; st.global.u32 [%rd1+4], %r4;\n"));
+  // Not a word by itself, the lower one, or what was computed.
   EXPECT_EQ(runDebug("st.global.u32 [%rd1], %r3;\n").findings.size(), 1u);
+  EXPECT_EQ(runDebug("st.local.u32 [stack+24], %r2; ld.local.u32 %r4, [stack+28];\n"
+                     "st.global.u32 [%rd1+4], %r4; st.global.u32 [%rd1+8], %r2;\n")
+                .findings.size(),
+            1u);
+  EXPECT_EQ(runDebug("st.local.u32 [stack+28], %r2; ld.local.u32 %r4, [stack+24];\n"
+                     "st.global.u32 [%rd1], %r4; st.global.u32 [%rd1+4], %r2;\n")
+                .findings.size(),
+            1u);
   EXPECT_EQ(runDebug("ld.local.u32 %r4, [stack+4]; add.u32 %r4, %r4, 1; st.global.u32 [%rd1], %r4;\n")
                 .findings.size(),
             1u);
