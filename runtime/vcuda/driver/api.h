@@ -436,6 +436,11 @@ using CUoccupancyB2DSize = size_t (*)(int blockSize);
 
 /// What a client may hand to an older cuCtxCreate_v3 or a newer _v4; only null is served.
 struct CUexecAffinityParam;
+struct CUdevprop {
+  int maxThreadsPerBlock, maxThreadsDim[3], maxGridSize[3], sharedMemPerBlock, totalConstantMemory, SIMDWidth;
+  int memPitch, regsPerBlock, clockRate, textureAlign;
+};
+
 struct CUctxCreateParams {
   CUexecAffinityParam *execAffinityParams;
   int numExecAffinityParams;

@@ -326,10 +326,10 @@ VCUDA_API CUresult cuDevicePrimaryCtxRelease(CUdevice ordinal) {
   return cuDevicePrimaryCtxRelease_v2(ordinal);
 }
 
+/// Ends the context and not the claims on it: who has retained it still releases it.
 VCUDA_API CUresult cuDevicePrimaryCtxReset_v2(CUdevice ordinal) {
   return onPrimary(ordinal, [&](Device &device) {
     endPrimary(device);
-    device.primaryUsers = 0;
     return CUDA_SUCCESS;
   });
 }

@@ -249,6 +249,25 @@ VCUDA_API CUresult cuDeviceTotalMem_v2(size_t *bytes, CUdevice ordinal) {
   });
 }
 
+/// The attributes of the first days, in one structure.
+VCUDA_API CUresult cuDeviceGetProperties(CUdevprop *properties, CUdevice ordinal) {
+  if (!properties) return CUDA_ERROR_INVALID_VALUE;
+  return onDevice(ordinal, [&](Device &device) {
+    auto attribute = [&](int number) { return deviceAttribute(device, number); };
+    *properties = {attribute(1),
+                   {attribute(2), attribute(3), attribute(4)},
+                   {attribute(5), attribute(6), attribute(7)},
+                   attribute(8),
+                   attribute(9),
+                   attribute(10),
+                   attribute(11),
+                   attribute(12),
+                   attribute(13),
+                   attribute(14)};
+    return CUDA_SUCCESS;
+  });
+}
+
 VCUDA_API CUresult cuDeviceComputeCapability(int *major, int *minor, CUdevice ordinal) {
   if (!major || !minor) return CUDA_ERROR_INVALID_VALUE;
   return onDevice(ordinal, [&](Device &device) {

@@ -277,6 +277,10 @@ VCUDA_API CUresult cuGraphInstantiateWithParams(CUgraphExec *result, CUgraph gra
   p->result_out = status ? 1 : 0;
   return status;
 }
+VCUDA_API CUresult cuGraphInstantiateWithParams_ptsz(CUgraphExec *result, CUgraph graph,
+                                                     InstantiateParams *p) {
+  return cuGraphInstantiateWithParams(result, graph, p);
+}
 
 VCUDA_API CUresult cuGraphExecGetFlags(CUgraphExec handle, uint64_t *flags) {
   return api([&]() -> CUresult {

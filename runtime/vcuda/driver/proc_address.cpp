@@ -130,6 +130,14 @@ VCUDA_API CUresult cuGetProcAddress_v2(const char *name, void **result, int vers
   return *result || status ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
 }
 
+/// What programs for per-thread default streams are linked to: unless asked otherwise, they mean these
+/// variants.
+VCUDA_API CUresult cuGetProcAddress_v2_ptsz(const char *name, void **result, int version, uint64_t flags,
+                                            int *status) {
+  return cuGetProcAddress_v2(name, result, version,
+                             flags ? flags : CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM, status);
+}
+
 VCUDA_API CUresult cuGetProcAddress(const char *name, void **result, int version, uint64_t flags) {
   return cuGetProcAddress_v2(name, result, version, flags, nullptr);
 }

@@ -58,7 +58,21 @@ using namespace dlc::vcuda;
   X(cuMemcpyBatchAsync_v2) X(cuMemcpy3DBatchAsync_v2) X(cuMemBatchDecompressAsync) X(cuMemPrefetchBatchAsync) \
   X(cuMemDiscardBatchAsync) X(cuMemDiscardAndPrefetchBatchAsync) X(cuMemRangeGetAttribute) \
   X(cuMemRangeGetAttributes) X(cuLibraryGetManaged) X(cuLibraryGetUnifiedFunction) \
-  X(cuGraphKernelNodeGetAttribute) X(cuGraphKernelNodeSetAttribute) X(cuGraphKernelNodeCopyAttributes)
+  X(cuGraphKernelNodeGetAttribute) X(cuGraphKernelNodeSetAttribute) X(cuGraphKernelNodeCopyAttributes) \
+  /* TMA's descriptors. */ \
+  X(cuTensorMapEncodeTiled) X(cuTensorMapEncodeIm2col) X(cuTensorMapEncodeIm2colWide) X(cuTensorMapReplaceAddress) \
+  /* How one launched before cuLaunchKernel, and other things that cuda.h calls deprecated. */ \
+  X(cuLaunch) X(cuLaunchGrid) X(cuLaunchGridAsync) X(cuParamSetSize) X(cuParamSeti) X(cuParamSetf) X(cuParamSetv) \
+  X(cuParamSetTexRef) X(cuFuncSetBlockShape) X(cuFuncSetSharedSize) X(cuCtxAttach) X(cuCtxDetach) X(cuProfilerInitialize)
+
+/* The names that programs for per-thread default streams link to. */
+#define REFUSED_PER_THREAD(X) \
+  X(cuMemcpyAtoA_v2_ptds) X(cuMemcpyAtoD_v2_ptds) X(cuMemcpyAtoH_v2_ptds) X(cuMemcpyAtoHAsync_v2_ptsz) \
+  X(cuMemcpyDtoA_v2_ptds) X(cuMemcpyHtoA_v2_ptds) X(cuMemcpyHtoAAsync_v2_ptsz) X(cuMemMapArrayAsync_ptsz) \
+  X(cuSignalExternalSemaphoresAsync_ptsz) X(cuWaitExternalSemaphoresAsync_ptsz) X(cuGraphicsMapResources_ptsz) \
+  X(cuGraphicsUnmapResources_ptsz) X(cuMemcpyBatchAsync_v2_ptsz) X(cuMemcpy3DBatchAsync_v2_ptsz) \
+  X(cuMemBatchDecompressAsync_ptsz) X(cuMemPrefetchBatchAsync_ptsz) X(cuMemDiscardBatchAsync_ptsz) \
+  X(cuMemDiscardAndPrefetchBatchAsync_ptsz)
 // clang-format on
 
 // The caller cleans up what it passes, so that one without parameters serves them all.
@@ -67,6 +81,7 @@ using namespace dlc::vcuda;
     return api([] { return CUDA_ERROR_NOT_SUPPORTED; });                                                     \
   }
 REFUSED_FUNCTIONS(DEFINE)
+REFUSED_PER_THREAD(DEFINE)
 #undef DEFINE
 
 bool dlc::vcuda::isRefused(std::string_view name) {

@@ -3,6 +3,7 @@
 #include "graph_fixture.h"
 
 #include <cstring>
+#include <sstream>
 #include <vector>
 
 using namespace client;
@@ -246,4 +247,55 @@ TEST_F(CallsTest, WhatIsNotServedSaysSoAndIsNotFound) {
       EXPECT_EQ(cu.cuGetProcAddress(asked.c_str(), &f, 13000, 0, nullptr), notFound);
     }
   }
+}
+
+TEST_F(CallsTest, EveryFunctionOfCudaHIsExported) {
+  // What cuda.h 13.0 and cudaProfiler.h declare, with the names for per-thread default streams.
+  std::istringstream names(readFile(VCUDA_TEST_NAMES));
+  int count = 0;
+  for (std::string name; names >> name; ++count) EXPECT_NE(dlsym(cu.library, name.c_str()), nullptr) << name;
+  EXPECT_EQ(count, 538);
+}
+
+TEST_F(CallsTest, ProgramsForPerThreadStreamsFindTheirVariants) {
+  using Lookup = int (*)(const char *, void **, int, uint64_t, int *);
+  auto lookUp = reinterpret_cast<Lookup>(dlsym(cu.library, "cuGetProcAddress_v2_ptsz"));
+  ASSERT_NE(lookUp, nullptr);
+  void *own = dlsym(cu.library, "cuMemcpyHtoDAsync_v2_ptsz"),
+       *plain = dlsym(cu.library, "cuMemcpyHtoDAsync_v2");
+  void *found = nullptr;
+  for (uint64_t flags : {0, 1, 2}) { // default, legacy, per thread
+    EXPECT_EQ(lookUp("cuMemcpyHtoDAsync", &found, 13000, flags, nullptr), 0);
+    EXPECT_EQ(found, flags == 1 ? plain : own) << flags;
+    EXPECT_EQ(cu.cuGetProcAddress("cuMemcpyHtoDAsync", &found, 13000, flags, nullptr), 0);
+    EXPECT_EQ(found, flags == 2 ? own : plain) << flags;
+  }
+  EXPECT_EQ(lookUp("cuMemcpyHtoAAsync", &found, 13000, 2, nullptr), notFound); // arrays are not served
+}
+
+TEST_F(CallsTest, DevicePropertiesOfOld) {
+  int properties[14], attribute = 0;
+  EXPECT_EQ(call("cuDeviceGetProperties", properties, 1), 0);
+  for (int i = 0; i < 14; ++i) {
+    EXPECT_EQ(cu.cuDeviceGetAttribute(&attribute, i + 1, 1), 0);
+    EXPECT_EQ(properties[i], attribute) << i;
+  }
+  EXPECT_EQ(call("cuDeviceGetProperties", static_cast<int *>(nullptr), 0), invalidValue);
+}
+
+TEST_F(CallsTest, AResetPrimaryContextIsStillToBeReleased) {
+  Handle first = nullptr, next = nullptr;
+  int isActive = -1;
+  unsigned flags = 0;
+  EXPECT_EQ(cu.cuDevicePrimaryCtxRetain(&first, 1), 0);
+  EXPECT_EQ(cu.cuDevicePrimaryCtxReset(1), 0);
+  EXPECT_EQ(cu.cuDevicePrimaryCtxGetState(1, &flags, &isActive), 0);
+  EXPECT_EQ(isActive, 0);
+  EXPECT_EQ(cu.cuDevicePrimaryCtxRetain(&next, 1), 0);
+  EXPECT_EQ(cu.cuDevicePrimaryCtxRelease(1), 0);
+  EXPECT_EQ(cu.cuCtxSetCurrent(next), 0); // the first claim holds it
+  EXPECT_EQ(cu.cuCtxSetCurrent(context), 0);
+  EXPECT_EQ(cu.cuDevicePrimaryCtxRelease(1), 0);
+  EXPECT_EQ(cu.cuCtxSetCurrent(next), invalidContext);
+  EXPECT_EQ(cu.cuDevicePrimaryCtxRelease(1), invalidContext);
 }
