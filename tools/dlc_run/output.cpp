@@ -2,23 +2,17 @@
 
 #include "runtime/failure.h"
 
-#include <atomic>
-#include <cerrno>
-#include <csignal>
-#include <cstdio>
-#include <cstring>
-#include <filesystem>
-#include <unistd.h>
+#include <vector>
 
 namespace dlc::run {
 
-namespace fs = std::filesystem;
 using rt::concat;
 using rt::fail;
 using rt::inQuotes;
 
-[[noreturn]] static void failWriting(const std::string &path, const std::string &why, std::string help = "") {
-  fail(DLC_ERROR_IO, concat("can't write ", inQuotes(path), ": ", why), std::move(help));
+static void require(const std::string &path, const files::Problem &problem) {
+  if (problem)
+    fail(DLC_ERROR_IO, concat("can't write ", inQuotes(path), ": ", problem.why), std::string(problem.help));
 }
 
 namespace {
@@ -36,40 +30,9 @@ static std::vector<Output> outputsOf(const Options &options) {
   return outputs;
 }
 
-// The path with its links followed; where nothing is yet, as far as something is.
-static fs::path resolved(const std::string &path) {
-  std::error_code error;
-  fs::path result = fs::weakly_canonical(fs::absolute(path, error), error);
-  return error ? fs::path(path) : result;
-}
-
-static bool isSpecial(const fs::path &path) {
-  std::error_code error;
-  return fs::exists(path, error) && !fs::is_regular_file(path, error);
-}
-
-static bool isSameFile(const std::string &a, const std::string &b) {
-  std::error_code error;
-  if (isSpecial(a)) return false; // two reports may go to one terminal
-  return fs::equivalent(a, b, error) || resolved(a) == resolved(b);
-}
-
-static void checkWritable(const std::string &path) {
-  std::error_code error;
-  fs::path target = resolved(path);
-  if (fs::is_directory(target, error)) failWriting(path, "it is a folder", "name a file");
-  if (isSpecial(target)) return;
-  if (fs::exists(target, error) && ::access(target.c_str(), W_OK) != 0)
-    failWriting(path, std::strerror(errno));
-  fs::path folder = target.parent_path();
-  if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    failWriting(path, std::strerror(errno), "choose a folder that is there and takes files");
-  if (!fs::is_directory(folder, error)) failWriting(path, concat(inQuotes(folder.string()), " is no folder"));
-}
-
 void checkOutputsSpare(const Options &options, const std::string &input) {
   for (const Output &output : outputsOf(options))
-    if (!input.empty() && isSameFile(output.path, input))
+    if (!input.empty() && files::isSameFile(output.path, input))
       fail(DLC_ERROR_INVALID_ARGUMENT,
            concat(output.flag, " would overwrite ", inQuotes(output.path), ", which this run reads"),
            "choose another file");
@@ -81,78 +44,20 @@ void checkOutputs(const Options &options) {
                                    options.artifact + ".safetensors"})
     checkOutputsSpare(options, input);
   for (size_t i = 0; i < outputs.size(); ++i) {
-    checkWritable(outputs[i].path);
+    require(outputs[i].path, files::checkWritable(outputs[i].path));
     for (size_t j = 0; j < i; ++j)
-      if (isSameFile(outputs[i].path, outputs[j].path))
+      if (files::isSameFile(outputs[i].path, outputs[j].path))
         fail(DLC_ERROR_INVALID_ARGUMENT,
              concat(outputs[j].flag, " and ", outputs[i].flag, " are the same file"), "choose two files");
   }
 }
 
-namespace {
-std::atomic<const char *> unfinished{nullptr}; // what endBySignal removes
-static_assert(std::atomic<const char *>::is_always_lock_free);
-
-void endBySignal(int number) {
-  if (const char *path = unfinished.exchange(nullptr)) ::unlink(path);
-  std::signal(number, SIG_DFL);
-  ::raise(number); // comes when this returns
-}
-
-// A file that goes when a signal ends the process meanwhile. A signal that is ignored stays so.
-class Unfinished {
-public:
-  explicit Unfinished(const std::string &path) {
-    unfinished = path.c_str();
-    for (size_t i = 0; i < std::size(numbers); ++i) {
-      struct sigaction ours = {};
-      ours.sa_handler = endBySignal;
-      ::sigaction(numbers[i], nullptr, &before[i]);
-      if (before[i].sa_handler == SIG_DFL) ::sigaction(numbers[i], &ours, nullptr);
-    }
-  }
-  ~Unfinished() {
-    for (size_t i = 0; i < std::size(numbers); ++i) ::sigaction(numbers[i], &before[i], nullptr);
-    unfinished = nullptr;
-  }
-  Unfinished(const Unfinished &) = delete;
-
-private:
-  static constexpr int numbers[] = {SIGHUP, SIGINT, SIGTERM};
-  struct sigaction before[std::size(numbers)] = {};
-};
-} // namespace
-
-void writeWhole(const std::string &path, const std::function<std::string(const std::string &)> &write) {
-  fs::path target = resolved(path);
-  if (isSpecial(path)) {
-    if (std::string why = write(path); !why.empty()) failWriting(path, why);
-    return;
-  }
-  std::string temporary = concat(target.string(), ".", int64_t(::getpid()), ".part");
-  Unfinished scope(temporary);
-  std::string why = write(temporary);
-  std::error_code error;
-  if (why.empty()) {
-    fs::file_status old = fs::status(target, error);
-    if (fs::exists(old))
-      fs::permissions(temporary, old.permissions(), error); // the new file is as open as the old
-    fs::rename(temporary, target, error);
-    if (error) why = error.message();
-  }
-  if (why.empty()) return;
-  fs::remove(temporary, error);
-  failWriting(path, why, "what was there is unchanged");
+void writeWhole(const std::string &path, const files::Fill &fill) {
+  require(path, files::writeWhole(path, fill));
 }
 
 void writeText(const std::string &path, const std::string &text) {
-  writeWhole(path, [&](const std::string &file) -> std::string {
-    std::FILE *out = std::fopen(file.c_str(), "wb");
-    if (!out) return std::strerror(errno);
-    int why = std::fwrite(text.data(), 1, text.size(), out) == text.size() ? 0 : errno;
-    if (std::fclose(out) != 0 && why == 0) why = errno;
-    return why ? std::strerror(why) : "";
-  });
+  require(path, files::writeText(path, text));
 }
 
 } // namespace dlc::run

@@ -136,7 +136,7 @@ void makeBuffer(const std::string &kind, std::string_view rest, Argument &argume
   if (!type || !parseShape(shape, type->bytes, *argument.buffer))
     throw Refusal("argument '" + argument.text + "': expected " + kind + ":TYPE:SHAPE" +
                       (kind == "random" ? "[:SEED]" : ""),
-                  "for example " + kind + ":f32:64x64");
+                  "for example " + kind + ":f32:64x64; no dimension is 0, and a buffer has at most 16 GiB");
   argument.buffer->descr = type->descr;
   argument.isWritten = kind != "empty";
   if (kind == "random") fillRandom(*type, seed, argument.buffer->bytes);

@@ -30,7 +30,8 @@ Driver::Driver() {
   library = dlopen(path.c_str(), RTLD_NOW);
   if (!library)
     throw Refusal(std::string("cannot load the virtual GPU: ") + dlerror(), "say in DLC_VCUDA where it is");
-  require("cuInit", 0u); // says itself which setting is wrong
+  if (int status = call("cuInit", 0u)) // says itself which setting is wrong
+    throw Refusal("the virtual GPU does not start: " + errorName(status), "its line above names the setting");
   void *context = nullptr;
   require("cuCtxCreate_v2", &context, 0u, 0);
 }

@@ -3,10 +3,12 @@
 #include "tools/dlc_vcuda/driver.h"
 #include "tools/dlc_vcuda/refusal.h"
 #include "tools/dlc_vcuda/report.h"
+#include "tools/files/files.h"
 
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -19,7 +21,8 @@ struct Options {
   std::vector<std::string> arguments;
   unsigned shared = 0;
   bool cooperative = false, lines = false;
-  std::string device = "h200", checks = "fast", schedule = "forward", maxInstructions = "0", save, json;
+  std::string device, checks, schedule, maxInstructions; ///< empty: as the environment says
+  std::string save, json;
 };
 
 /// "4", "4,2" or "4,2,1".
@@ -39,17 +42,43 @@ Shape3 parseShape(const char *option, const std::string &text) {
 
 std::string readText(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file) throw Refusal("cannot read " + path);
-  return text.str();
+  std::error_code error;
+  if (!file || std::filesystem::is_directory(path, error)) throw Refusal("cannot read " + path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-void writeText(const std::string &path, const std::string &text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw Refusal("cannot write " + path);
+void require(const std::string &path, const dlc::files::Problem &problem) {
+  if (problem) throw Refusal("can't write '" + path + "': " + problem.why, problem.help);
+}
+
+/// Before anything runs: --save and --json can be written, and are nothing that is read.
+void checkOutputs(const Options &options) {
+  std::vector<std::string> inputs = {options.ptx};
+  for (const std::string &text : options.arguments) {
+    size_t member = text.find(".npz:");
+    inputs.push_back(text.substr(0, member == std::string::npos ? member : member + 4));
+  }
+  for (auto [flag, path] : {std::pair("--save", options.save), std::pair("--json", options.json)}) {
+    if (path.empty()) continue;
+    for (const std::string &input : inputs)
+      if (dlc::files::isSameFile(path, input))
+        throw Refusal(std::string(flag) + " would overwrite '" + path + "', which this run reads",
+                      "choose another file");
+    require(path, dlc::files::checkWritable(path));
+  }
+  if (!options.save.empty() && !options.json.empty() && dlc::files::isSameFile(options.save, options.json))
+    throw Refusal("--save and --json are the same file", "choose two files");
+}
+
+/// The environment's settings, but for what the command line says.
+void chooseSettings(const Options &options) {
+  for (auto [name, value] :
+       {std::pair("VCUDA_DEVICE", options.device), std::pair("VCUDA_CHECKS", options.checks),
+        std::pair("VCUDA_SCHEDULE", options.schedule),
+        std::pair("VCUDA_MAX_INSTRUCTIONS", options.maxInstructions)})
+    if (!value.empty()) setenv(name, value.c_str(), 1);
+  setenv("VCUDA_DEVICE", "h200", 0); // takes the PTX of all others
+  setenv("VCUDA_SUMMARY", "off", 1); // the report says it
 }
 
 std::string joined(const std::vector<std::string> &names) {
@@ -96,8 +125,10 @@ void save(Driver &driver, const std::string &path, std::vector<Argument> &argume
     if (!array.bytes.empty()) driver.read(array.bytes.data(), buffers[i], array.bytes.size());
     arrays.emplace_back("arg" + std::to_string(i), std::move(array));
   }
-  if (std::string error = dlc::npz::write(path, dlc::npz::viewsOf(arrays)); !error.empty())
-    throw Refusal(error);
+  require(path, dlc::files::writeWhole(path, [&](const std::string &file) {
+            std::string error = dlc::npz::write(file, dlc::npz::viewsOf(arrays)); // "FILE: reason"
+            return error.empty() ? error : error.substr(file.size() + 2);
+          }));
 }
 
 int run(const Options &options, Json &report) {
@@ -106,12 +137,8 @@ int run(const Options &options, Json &report) {
   std::vector<Argument> arguments;
   for (const std::string &text : options.arguments) arguments.push_back(parseArgument(text));
   std::string ptx = readText(options.ptx);
-  setenv("VCUDA_DEVICE", options.device.c_str(), 1);
-  setenv("VCUDA_SUMMARY", "off", 1);
+  chooseSettings(options);
   Driver driver;
-  driver.setOption("checks", options.checks.c_str());
-  driver.setOption("schedule", options.schedule.c_str());
-  driver.setOption("max_instructions", options.maxInstructions.c_str());
   driver.setOption("counters", "on");
   if (options.lines) driver.setOption("line_counters", "on");
   driver.load(ptx, options.ptx);
@@ -158,11 +185,12 @@ int main(int argc, char **argv) {
   app.add_option("--save", options.save, "write all buffers afterwards, .npz: arg0, arg1, ...");
   app.add_option("--json", options.json, "write findings and counters to a file");
   app.add_flag("--lines", options.lines, "counters of the busiest PTX lines as well");
-  app.add_option("--device", options.device, "a device or an architecture (default h200)");
-  app.add_option("--checks", options.checks, "off, fast (default) or full");
+  app.add_option("--device", options.device, "a device or an architecture (default: VCUDA_DEVICE, or h200)");
+  app.add_option("--checks", options.checks, "off, fast or full (default: VCUDA_CHECKS, or fast)");
   app.add_option("--schedule", options.schedule,
-                 "forward (default), reverse, random:SEED, ahead or ahead:WARP");
-  app.add_option("--max-instructions", options.maxInstructions, "per warp; 0 (default) is no limit");
+                 "forward, reverse, random:SEED, ahead or ahead:WARP (default: VCUDA_SCHEDULE, or forward)");
+  app.add_option("--max-instructions", options.maxInstructions,
+                 "per warp; 0 is no limit (default: VCUDA_MAX_INSTRUCTIONS, or 0)");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
@@ -173,7 +201,10 @@ int main(int argc, char **argv) {
   }
   Json report = {{"status", 1}};
   int status = 1;
+  bool canReport = false;
   try {
+    checkOutputs(options);
+    canReport = !options.json.empty();
     status = run(options, report);
   } catch (const Refusal &refusal) {
     std::fflush(stdout);
@@ -183,8 +214,10 @@ int main(int argc, char **argv) {
   } catch (const std::bad_alloc &) { std::fprintf(stderr, "dlc-vcuda: error: no host memory\n"); }
   report["status"] = status;
   try {
-    if (!options.json.empty())
-      writeText(options.json, report.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+    if (canReport)
+      require(options.json,
+              dlc::files::writeText(options.json,
+                                    report.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"));
   } catch (const Refusal &refusal) {
     std::fprintf(stderr, "dlc-vcuda: error: %s\n", refusal.what());
     return 1;

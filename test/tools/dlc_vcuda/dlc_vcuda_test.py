@@ -1,5 +1,6 @@
 """dlc-vcuda: results, findings, counters, exit statuses, and what it says to bad usage."""
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -15,8 +16,10 @@ KERNELS = ROOT / "test" / "runtime" / "vcuda" / "kernels.ptx"
 SAXPY = ["--kernel", "saxpy", "--grid", "8", "--block", "128"]
 
 
-def run(*arguments, ptx=KERNELS):
-    done = subprocess.run([program("dlc-vcuda"), ptx, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+def run(*arguments, ptx=KERNELS, before=(), **settings):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("VCUDA_")}
+    done = subprocess.run([*before, program("dlc-vcuda"), ptx, *map(str, arguments)], env={**environment, **settings},
+                          capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -105,6 +108,46 @@ class DlcVcuda(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("the kernel failed: CUDA_ERROR_", err)
 
+    def test_settings_of_the_environment_hold_unless_an_option_says_otherwise(self):
+        arguments = [*SAXPY, "--arg", "i32:1000", "--arg", "f32:2", "--arg", "zeros:f32:1000", "--arg", "empty:f32:1000"]
+        for checks, option, status in (("off", [], 0), ("fast", [], 2), ("off", ["--checks", "full"], 2), ("full", ["--checks", "off"], 0)):
+            with self.subTest(checks=checks, option=option):
+                self.assertEqual(run(*arguments, *option, VCUDA_CHECKS=checks)[0], status)
+        endless = self.folder / "endless.ptx"
+        endless.write_text(".version 7.8\n.target sm_80\n.address_size 64\n.visible .entry k()\n{\n$again:\nbra $again;\n}\n")
+        for option, settings in (([], {"VCUDA_MAX_INSTRUCTIONS": "1000"}), (["--max-instructions", "1000"], {})):
+            status, _, err = run(*option, ptx=endless, **settings)
+            self.assertEqual(status, 1)
+            self.assertRegex(err, "executed more than the 1000 basic blocks that VCUDA_MAX_INSTRUCTIONS allows: .* \\(kernel k, PTX line 7\\)")
+            self.assertIn("CUDA_ERROR_LAUNCH_TIMEOUT", err)
+        self.assertIn("does not run on the device (sm_75)", run(*arguments, VCUDA_DEVICE="t4")[2])
+
+    def test_outputs_are_written_whole_or_not_at_all(self):
+        arguments = [*SAXPY, "--arg", "i32:1000", "--arg", "f32:2", "--arg", "zeros:f32:1000", "--arg", "zeros:f32:1000"]
+        npz, report = self.folder / "out.npz", self.folder / "r.json"
+        npz.write_text("old")
+        report.write_text("old")
+        small = ["bash", "-c", "ulimit -f 4; trap '' XFSZ; exec \"$@\"", "-"]  # files of at most 4 KiB
+        status, _, err = run(*arguments, "--save", npz, "--json", report, "--lines", before=small)
+        self.assertEqual(status, 1)
+        for path in (npz, report):
+            self.assertIn(f"can't write '{path}': File too large", err)
+            self.assertEqual(path.read_text(), "old")
+        self.assertIn("what was there is unchanged", err)
+        self.assertEqual(run(*arguments, "--save", npz, "--json", npz)[2],
+                         "dlc-vcuda: error: --save and --json are the same file\n  help: choose two files\n")
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["out.npz", "r.json"])
+        x = self.folder / "x.npy"
+        np.save(x, np.zeros(1000, np.float32))
+        before = x.read_bytes()
+        status, _, err = run(*SAXPY, "--arg", "i32:1000", "--arg", "f32:2", "--arg", x, "--arg", "zeros:f32:1000", "--save", x)
+        self.assertEqual(status, 1)
+        self.assertIn("--save would overwrite", err)
+        self.assertEqual(x.read_bytes(), before)
+        self.assertEqual(run(*arguments, "--save", npz, "--json", report)[0], 0)
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["out.npz", "r.json", "x.npy"])
+        self.assertEqual(json.loads(report.read_text())["status"], 0)
+
     def test_raw_bytes_are_a_parameter(self):
         hexed = np.float32(2).tobytes().hex()
         status, _, err = run(*SAXPY, "--arg", "hex:e8030000", "--arg", f"hex:{hexed}", "--arg", "zeros:f32:1000", "--arg",
@@ -157,11 +200,14 @@ class DlcVcuda(unittest.TestCase):
             (["--kernel", "saxpy", "--arg", "nothing.npy"], "nothing.npy: No such file"),
             (["--kernel", "saxpy", "--arg", "nothing.npz:x"], "nothing.npz: No such file"),
             (["--kernel", "saxpy", *good[:-2], "--arg", "i32:7"], "has 4 bytes, the kernel's parameter 8"),
-            (["--kernel", "saxpy", *good, "--checks", "some"], "bad value for checks: 'some'"),
-            (["--kernel", "saxpy", *good, "--schedule", "sideways"], "bad value for schedule"),
+            (["--kernel", "saxpy", *good, "--checks", "some"], "VCUDA_CHECKS: 'some' is not off, fast or full"),
+            (["--kernel", "saxpy", *good, "--schedule", "sideways"], "VCUDA_SCHEDULE: 'sideways' is not forward, "),
             (["--kernel", "saxpy", *good, "--device", "a1000"], "'a1000' is not a device"),
             (["--kernel", "saxpy", *good, "--save", "/nonexistent/x.npz"], "/nonexistent/x.npz"),
-            (["--kernel", "saxpy", *good, "--json", "/nonexistent/x.json"], "cannot write /nonexistent/x.json"),
+            (["--kernel", "saxpy", *good, "--json", "/nonexistent/x.json"], "can't write '/nonexistent/x.json': No such file"),
+            (["--kernel", "saxpy", *good, "--save", "/"], "can't write '/': it is a folder"),
+            (["--kernel", "saxpy", *good, "--save", KERNELS], "which this run reads"),
+            (["--kernel", "saxpy", *good, "--max-instructions", "-1"], "VCUDA_MAX_INSTRUCTIONS: '-1' is not a number"),
             (["--frob"], "--frob"),
         ]
         for arguments, text in cases:
@@ -170,6 +216,7 @@ class DlcVcuda(unittest.TestCase):
                 self.assertEqual(status, 1)
                 self.assertIn(text, err)
         self.assertEqual(run(ptx="nothing.ptx")[0], 1)
+        self.assertIn("cannot read /", run(ptx="/")[2])
         bad = self.folder / "bad.ptx"
         bad.write_text(".version 7.8\n.target sm_80\n.address_size 64\n.visible .entry k()\n{\nfrobnicate.u32 1;\nret;\n}\n")
         status, _, err = run(ptx=bad)
