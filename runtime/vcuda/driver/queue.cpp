@@ -57,6 +57,9 @@ Point Queue::submit(const std::shared_ptr<StreamState> &stream, std::vector<Comm
       if (ordered && other->completed < other->submitted) after.push_back({other, other->submitted});
     }
     std::erase_if(after, [](const Point &p) { return isReached(p); });
+    // One thread may still submit what another has destroyed meanwhile: it runs as well.
+    if (stream->destroyed && std::find(streams.begin(), streams.end(), stream) == streams.end())
+      streams.push_back(stream);
     for (Command &command : commands) stream->pending.push_back(std::move(command));
     point = {stream, stream->submitted += commands.size()};
     if (!worker.joinable()) worker = std::thread([this] { work(); });
