@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
+#include <unistd.h>
 
 namespace dlc::vcuda {
 namespace {
@@ -126,6 +128,14 @@ std::string readEnvironment(Settings &settings) {
       {"VCUDA_FAIL_ALLOCATION", "fail_allocation"},
       {"VCUDA_FAIL_WITH", "fail_with"},
   };
+  // A misspelt one would leave a check off that somebody relies on.
+  std::string known = "VCUDA_DEVICE, VCUDA_FINDINGS, VCUDA_COUNTERS, VCUDA_COVERAGE";
+  for (const Variable &variable : variables) known += std::string(", ") + variable.name;
+  for (char **entry = environ; entry && *entry; ++entry) {
+    std::string_view name(*entry, std::strcspn(*entry, "="));
+    if (name.starts_with("VCUDA_") && (", " + known + ",").find(" " + std::string(name) + ",") == known.npos)
+      return std::string(name) + ": there is no such setting (known: " + known + ")";
+  }
   for (const Variable &variable : variables)
     if (const char *value = std::getenv(variable.name))
       if (std::string wrong = setOption(settings, variable.option, value); !wrong.empty())

@@ -222,7 +222,11 @@ void exec::giveWay(Warp &warp) {
   w.blocksGranted += uint64_t(w.budget);
   uint64_t limit = w.run->launch->options.maxInstructions;
   if (limit && w.blocksGranted > limit)
-    w.run->launch->stop(w.run->number, LaunchResult::Timeout, "a warp ran longer than allowed");
+    stopLaunch(
+        w, *w.pc, LaunchResult::Timeout,
+        ("a warp executed more than the " + std::to_string(limit) +
+         " basic blocks that VCUDA_MAX_INSTRUCTIONS allows: it loops without an end, or needs a higher limit")
+            .c_str());
   if (w.run->launch->stopped) return;
   letGoWhenStuck(w);
   auto runnable = [](const Split &s) { return s.state == Split::Runnable; };

@@ -50,6 +50,117 @@ def client(kernel, bytes_of_x):
     print(y[0], y[n - 1])
 
 
+class Attribute(ctypes.Structure):
+    _fields_ = [("id", ctypes.c_int), ("pad", ctypes.c_int), ("value", ctypes.c_uint * 16)]
+
+
+class KernelNode(ctypes.Structure):
+    _fields_ = [("function", ctypes.c_void_p), ("grid", ctypes.c_uint * 3), ("block", ctypes.c_uint * 3), ("shared", ctypes.c_uint),
+                ("arguments", ctypes.POINTER(ctypes.c_void_p)), ("extra", ctypes.c_void_p), ("kernel", ctypes.c_void_p), ("context", ctypes.c_void_p)]
+
+
+class LaunchConfig(ctypes.Structure):
+    _fields_ = [("grid", ctypes.c_uint * 3), ("block", ctypes.c_uint * 3), ("shared", ctypes.c_uint), ("stream", ctypes.c_void_p),
+                ("attributes", ctypes.POINTER(Attribute)), ("count", ctypes.c_uint)]
+
+
+def launcher():
+    """What launchers of compiled kernels do (Triton's and the like): they join the primary context, ask for the device's
+    limits and the function's needs, opt in to more shared memory and launch with attributes; some replay it as a graph."""
+    cuda = ctypes.CDLL("libcuda.so.1")
+
+    def call(name, *arguments):
+        status = getattr(cuda, name)(*arguments)
+        if status:
+            text = ctypes.c_char_p()
+            cuda.cuGetErrorString(status, ctypes.byref(text))
+            sys.exit(f"{name}: {status} {text.value.decode()}")
+
+    def new(name, *arguments, kind=ctypes.c_void_p):
+        result = kind()
+        call(name, ctypes.byref(result), *arguments)
+        return result
+
+    def limit(attribute):
+        return new("cuDeviceGetAttribute", attribute, 0, kind=ctypes.c_int).value
+
+    call("cuInit", 0)
+    assert not new("cuCtxGetCurrent").value
+    call("cuCtxSetCurrent", new("cuDevicePrimaryCtxRetain", 0))
+    shared, sms, warp = limit(97), limit(16), limit(10)  # opt-in shared memory, SMs, warp size
+    with open(PTX, "rb") as file:
+        text = file.read()
+    errors = ctypes.create_string_buffer(1000)
+    options, values = (ctypes.c_int * 2)(5, 6), (ctypes.c_void_p * 2)(ctypes.addressof(errors), 1000)
+    module = ctypes.c_void_p()
+    broken = text.replace(b"fma.rn.f32", b"frob.f32", 1) + b"\0"
+    assert cuda.cuModuleLoadDataEx(ctypes.byref(module), broken, 2, options, values) == 218
+    assert b"instruction 'frob' is not supported" in errors.value, errors.value
+    function = new("cuModuleGetFunction", new("cuModuleLoadData", text + b"\0"), b"saxpy")
+    registers, static, threads = (new("cuFuncGetAttribute", a, function, kind=ctypes.c_int).value for a in (4, 1, 0))
+    assert registers > 0 and threads >= 128
+    call("cuFuncSetCacheConfig", function, 1)
+    call("cuFuncSetAttribute", function, 8, shared - static)
+
+    n = 1000
+    stream, done = new("cuStreamCreate", 1), new("cuEventCreate", 0)
+    x, y = (new("cuMemAllocAsync", ctypes.c_size_t(4 * n), stream, kind=ctypes.c_uint64) for _ in "xy")
+    host = new("cuMemHostAlloc", ctypes.c_size_t(4 * n), 0)
+    results = (ctypes.c_float * n).from_address(host.value)
+    call("cuMemcpyHtoDAsync_v2", x, (ctypes.c_float * n)(*range(n)), ctypes.c_size_t(4 * n), stream)
+
+    def pointers(*arguments):
+        return (ctypes.c_void_p * len(arguments))(*[ctypes.addressof(a) for a in arguments])
+
+    def launch(factor, *attributes):
+        listed = (Attribute * 2)()
+        for slot, (slot.id, value) in zip(listed, attributes):
+            slot.value[0] = value
+        config = LaunchConfig((8, 1, 1), (4 * warp, 1, 1), shared - static, stream, listed, len(attributes))
+        arguments = ctypes.c_int(n), ctypes.c_float(factor), x, y
+        call("cuLaunchKernelEx", ctypes.byref(config), function, pointers(*arguments), None)
+
+    cooperative, dependent = (2, 1), (6, 1)
+    blocks = new("cuOccupancyMaxActiveBlocksPerMultiprocessor", function, 128, ctypes.c_size_t(shared - static), kind=ctypes.c_int)
+    assert blocks.value == 1 and sms >= 8
+    call("cuStreamBeginCapture_v2", stream, 2)
+    call("cuMemsetD32Async", y, 0x3f800000, ctypes.c_size_t(n), stream)
+    for attributes in ((), (cooperative,), (dependent,), (cooperative, dependent)):
+        launch(1, *attributes)
+    call("cuMemcpyDtoHAsync_v2", host, y, ctypes.c_size_t(4 * n), stream)
+    graph = ctypes.c_void_p()
+    call("cuStreamEndCapture", stream, ctypes.byref(graph))
+    instance = new("cuGraphInstantiateWithFlags", graph, ctypes.c_uint64(0))
+    call("cuGraphLaunch", instance, stream)
+    call("cuEventRecord", done, stream)
+    call("cuEventSynchronize", done)
+    assert list(results) == [1 + 4 * i for i in range(n)], list(results)[:4]
+
+    # Other arguments for one node, and again.
+    count = ctypes.c_size_t(8)
+    nodes = (ctypes.c_void_p * 8)()
+    call("cuGraphGetNodes", graph, nodes, ctypes.byref(count))
+    kinds = (ctypes.c_int * 8)()
+    for i, node in enumerate(nodes[:count.value]):
+        call("cuGraphNodeGetType", ctypes.c_void_p(node), ctypes.byref(kinds, 4 * i))
+    kernels = [node for node, kind in zip(nodes[:count.value], kinds) if kind == 0]
+    assert (count.value, len(kernels)) == (6, 4)
+    arguments = ctypes.c_int(500), ctypes.c_float(7), x, y
+    node = KernelNode(function, (4, 1, 1), (4 * warp, 1, 1), 0, pointers(*arguments), None, None, None)
+    call("cuGraphExecKernelNodeSetParams_v2", instance, ctypes.c_void_p(kernels[0]), ctypes.byref(node))
+    call("cuGraphLaunch", instance, stream)
+    call("cuStreamSynchronize", stream)
+    assert list(results) == [1 + (10 if i < 500 else 3) * i for i in range(n)], list(results)[498:502]
+
+    for name, handle in (("cuGraphExecDestroy", instance), ("cuGraphDestroy", graph), ("cuMemFreeHost", host), ("cuEventDestroy_v2", done)):
+        call(name, handle)
+    for address in (x, y):
+        call("cuMemFreeAsync", address, stream)
+    call("cuStreamDestroy_v2", stream)
+    call("cuDevicePrimaryCtxRelease_v2", 0)
+    print("done")
+
+
 def run(kernel="saxpy", bytes_of_x=4000, **environment):
     env = {k: v for k, v in os.environ.items() if not k.startswith("VCUDA_")}
     env.update(environment, LD_LIBRARY_PATH=FOLDER)
@@ -67,6 +178,13 @@ class CtypesTest(unittest.TestCase):
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertEqual(result.stdout.split(), ["1.0", "1999.0"])
                 self.assertEqual(result.stderr, "")
+
+    def test_launcher(self):
+        for device in ("a100", "rtx3090", "l4", "h200"):
+            for checks in ("off", "full"):
+                with self.subTest(device=device, checks=checks):
+                    result = run("launcher", VCUDA_DEVICE=device, VCUDA_CHECKS=checks)
+                    self.assertEqual((result.returncode, result.stdout, result.stderr), (0, "done\n", ""))
 
     def test_findings_and_counters_at_exit(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -114,6 +232,7 @@ class CtypesTest(unittest.TestCase):
                                   ("VCUDA_SCHEDULE", "sideways", "random:SEED"), ("VCUDA_THREADS", "many", "number"),
                                   ("VCUDA_MMA", "slow", "fast or exact"), ("VCUDA_FLOATS", "ints", "values or payloads"),
                                   ("VCUDA_APPROXIMATIONS", "jitter", "nearest or jitter:SEED"),
+                                  ("VCUDA_CHECK", "full", "no such setting (known: VCUDA_DEVICE, "),
                                   ("VCUDA_FINDINGS", "/nonexistent/f", "No such file"),
                                   ("VCUDA_COUNTERS", "/nonexistent/c", "No such file")):
             with self.subTest(name):
@@ -124,7 +243,9 @@ class CtypesTest(unittest.TestCase):
                 self.assertIn("cuInit: CUDA_ERROR_INVALID_VALUE", result.stderr)
 
 
-if len(sys.argv) > 3 and sys.argv[3] == "client":
+if sys.argv[3:5] == ["client", "launcher"]:
+    launcher()
+elif len(sys.argv) > 3 and sys.argv[3] == "client":
     client(sys.argv[4], int(sys.argv[5]))
 else:
     unittest.main(argv=sys.argv[:1])
