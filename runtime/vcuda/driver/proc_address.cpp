@@ -2,8 +2,10 @@
 #include "runtime/vcuda/driver/refused.h"
 #include "runtime/vcuda/driver/state.h"
 
+#include <cstdio>
 #include <cstring>
 #include <dlfcn.h>
+#include <mutex>
 
 using namespace dlc::vcuda;
 
@@ -142,9 +144,18 @@ VCUDA_API CUresult cuGetProcAddress(const char *name, void **result, int version
   return cuGetProcAddress_v2(name, result, version, flags, nullptr);
 }
 
-/// Private tables between NVIDIA's libraries: there are none here.
+/// Private tables between NVIDIA's libraries: there are none here. The CUDA runtime does not start without
+/// them and calls that "named symbol not found", so it is said what is meant.
 VCUDA_API CUresult cuGetExportTable(const void **table, const CUuuid *) {
   if (!table) return CUDA_ERROR_INVALID_VALUE;
   *table = nullptr;
+  static std::once_flag said;
+  std::call_once(said, [] {
+    std::fputs("vcuda: something asks for private tables of NVIDIA's driver, without which the CUDA runtime "
+               "(cudart) "
+               "does not start: the virtual GPU serves the Driver API only; load the program's PTX with "
+               "cuModuleLoadData, or run its kernels with dlc-vcuda\n",
+               stderr);
+  });
   return CUDA_ERROR_NOT_FOUND;
 }

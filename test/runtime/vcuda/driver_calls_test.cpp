@@ -2,6 +2,7 @@
 // graph calls, graphs as text, and what is refused.
 #include "graph_fixture.h"
 
+#include <algorithm>
 #include <cstring>
 #include <sstream>
 #include <vector>
@@ -271,6 +272,18 @@ TEST_F(CallsTest, ProgramsForPerThreadStreamsFindTheirVariants) {
     EXPECT_EQ(found, flags == 2 ? own : plain) << flags;
   }
   EXPECT_EQ(lookUp("cuMemcpyHtoAAsync", &found, 13000, 2, nullptr), notFound); // arrays are not served
+}
+
+TEST_F(CallsTest, TheRuntimesPrivateTablesAreNotThereWhichIsSaidOnce) {
+  const void *table = this;
+  char id[16] = {};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(call("cuGetExportTable", &table, static_cast<void *>(id)), notFound);
+  EXPECT_EQ(table, nullptr);
+  EXPECT_EQ(call("cuGetExportTable", &table, static_cast<void *>(id)), notFound);
+  std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("the CUDA runtime (cudart) does not start"), std::string::npos) << said;
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
 }
 
 TEST_F(CallsTest, DevicePropertiesOfOld) {
