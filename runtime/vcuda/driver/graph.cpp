@@ -296,12 +296,12 @@ VCUDA_API CUresult cuGraphExecKernelNodeSetParams_v2(CUgraphExec exec, CUgraphNo
   return update(exec, node, p);
 }
 VCUDA_API CUresult cuGraphExecMemcpyNodeSetParams(CUgraphExec exec, CUgraphNode node, const CUDA_MEMCPY3D *p,
-                                                  CUcontext) {
-  return update(exec, node, p);
+                                                  CUcontext context) {
+  return isUnknown(context) ? CUDA_ERROR_INVALID_CONTEXT : update(exec, node, p);
 }
 VCUDA_API CUresult cuGraphExecMemsetNodeSetParams(CUgraphExec exec, CUgraphNode node,
-                                                  const CUDA_MEMSET_NODE_PARAMS *p, CUcontext) {
-  return update(exec, node, p);
+                                                  const CUDA_MEMSET_NODE_PARAMS *p, CUcontext context) {
+  return isUnknown(context) ? CUDA_ERROR_INVALID_CONTEXT : update(exec, node, p);
 }
 VCUDA_API CUresult cuGraphExecHostNodeSetParams(CUgraphExec exec, CUgraphNode node,
                                                 const CUDA_HOST_NODE_PARAMS *p) {

@@ -125,6 +125,10 @@ CUresult replaceWork(CUgraphExec exec, CUgraphNode node, Payload payload);
 CUresult addNode(const std::shared_ptr<Graph> &graph, Payload payload,
                  std::vector<std::shared_ptr<GraphNode>> after, std::shared_ptr<GraphNode> &node);
 
+/// Whether the context that a node is said to run in is none (a node runs in that of its launch; null is
+/// right).
+inline bool isUnknown(CUcontext context) { return context && !driver().contexts.find(context); }
+
 /// Gives work to a stream: to its queue, or to the graph that it is captured into. `point`, if asked for, is
 /// where in the queue.
 CUresult enqueue(Context &context, const std::shared_ptr<StreamState> &state, Payload payload,

@@ -139,12 +139,12 @@ VCUDA_API CUresult cuGraphExecKernelNodeSetParams(CUgraphExec exec, CUgraphNode 
 }
 
 VCUDA_API CUresult cuGraphAddMemcpyNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
-                                        size_t count, const CUDA_MEMCPY3D *p, CUcontext) {
-  return add(result, graph, after, count, p);
+                                        size_t count, const CUDA_MEMCPY3D *p, CUcontext context) {
+  return isUnknown(context) ? CUDA_ERROR_INVALID_CONTEXT : add(result, graph, after, count, p);
 }
 VCUDA_API CUresult cuGraphAddMemsetNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
-                                        size_t count, const CUDA_MEMSET_NODE_PARAMS *p, CUcontext) {
-  return add(result, graph, after, count, p);
+                                        size_t count, const CUDA_MEMSET_NODE_PARAMS *p, CUcontext context) {
+  return isUnknown(context) ? CUDA_ERROR_INVALID_CONTEXT : add(result, graph, after, count, p);
 }
 VCUDA_API CUresult cuGraphAddHostNode(CUgraphNode *result, CUgraph graph, const CUgraphNode *after,
                                       size_t count, const CUDA_HOST_NODE_PARAMS *p) {

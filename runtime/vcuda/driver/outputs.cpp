@@ -102,9 +102,12 @@ void Outputs::record(const std::string &module, const std::string &kernel, uint6
                      const LaunchResult &result, const DeviceMemory &memory) {
   std::lock_guard lock(mutex);
   for (const Finding &f : result.findings) {
-    if (findingsStream) {
-      std::fprintf(findingsStream, "%s\n", text(toJson(f, launch)).c_str());
-      std::fflush(findingsStream); // the process may end in any way
+    // At once: the process may end in any way.
+    if (findingsStream && (std::fprintf(findingsStream, "%s\n", text(toJson(f, launch)).c_str()) < 0 ||
+                           std::fflush(findingsStream) != 0)) {
+      std::fprintf(stderr, "vcuda: VCUDA_FINDINGS: %s: the file is not complete\n", std::strerror(errno));
+      std::fclose(findingsStream);
+      findingsStream = nullptr;
     }
     auto [it, isNew] =
         findingIndex.try_emplace({f.check, f.kernel, f.ptxLine, f.otherPtxLine}, findings.size());

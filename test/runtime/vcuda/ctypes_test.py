@@ -205,6 +205,13 @@ class CtypesTest(unittest.TestCase):
             quiet = run("readUninitialised", 100, VCUDA_SUMMARY="off")
             self.assertEqual((quiet.returncode, quiet.stderr), (0, ""))
 
+    def test_files_that_take_nothing_are_named(self):
+        for name in ("VCUDA_FINDINGS", "VCUDA_COUNTERS"):
+            result = run("readUninitialised", 100, **{name: "/dev/full"})
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(result.stderr.count(f"vcuda: {name}: No space left on device"), 1, result.stderr)
+            self.assertIn("vcuda: 1 finding\n", result.stderr)
+
     def test_clean_run_leaves_an_empty_findings_file(self):
         with tempfile.TemporaryDirectory() as folder:
             self.assertEqual(run(VCUDA_FINDINGS=f"{folder}/f").returncode, 0)

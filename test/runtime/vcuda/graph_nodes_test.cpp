@@ -255,6 +255,23 @@ TEST_F(GraphNodesTest, ParametersAreReadAndChanged) {
   EXPECT_EQ(runOnce(), 51);
 }
 
+TEST_F(GraphNodesTest, NodesBelongToAContextThatIsThere) {
+  MemsetNode memset = {p, 0, 7, 4, 32, 1};
+  Copy3D box = {};
+  Handle set = addSet(graph, 7), node = nullptr, none = nullptr, madeUp = reinterpret_cast<Handle>(0x1234);
+  const Handle *first = nullptr;
+  auto *fill = static_cast<const MemsetNode *>(&memset);
+  auto *copy = static_cast<const Copy3D *>(&box);
+  EXPECT_EQ(call("cuGraphAddMemsetNode", &node, graph, first, size_t(0), fill, madeUp), invalidContext);
+  EXPECT_EQ(call("cuGraphAddMemcpyNode", &node, graph, first, size_t(0), copy, madeUp), invalidContext);
+  EXPECT_EQ(nodeCount(graph), 1u);
+  instantiate();
+  EXPECT_EQ(call("cuGraphExecMemsetNodeSetParams", exec, set, fill, madeUp), invalidContext);
+  EXPECT_EQ(call("cuGraphExecMemsetNodeSetParams", exec, set, fill, none), 0);
+  EXPECT_EQ(call("cuGraphExecMemcpyNodeSetParams", exec, set, copy, madeUp), invalidContext);
+  EXPECT_EQ(runOnce(), 7);
+}
+
 TEST_F(GraphNodesTest, NodesOfAnyTypeByOneCall) {
   NodeParams params = {};
   params.type = memsetNode;
