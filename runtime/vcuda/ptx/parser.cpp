@@ -32,6 +32,7 @@ constexpr TypeName typeNames[] = {
 
 constexpr auto bytesOfType = [] {
   std::array<uint8_t, 32> bytes = {};
+  static_assert(size_t(Type::B1) < bytes.size());
   for (const TypeName &t : typeNames) bytes[size_t(t.type)] = uint8_t(t.bytes);
   return bytes;
 }();

@@ -2,7 +2,7 @@
 //
 // Recursive descent over the token list. parser.cpp reads modules, variables and functions' heads;
 // statements.cpp reads what stands inside a body. After an error the parser goes on behind the next `;` or
-// `}`, so that several errors are reported.
+// before the `}` of the block, so that several errors are reported.
 //
 //===----------------------------------------------------------------------===//
 #ifndef DLC_RUNTIME_VCUDA_PTX_PARSER_H
@@ -47,6 +47,7 @@ private:
   bool expectInteger(uint64_t &out, const char *what);
   std::string found() const;
   void recover();
+  void recoverInBlock();
 
   // Module level (parser.cpp).
   bool parseHeader();
@@ -136,6 +137,7 @@ private:
   };
   std::vector<LabelInfo> labelInfo;
   unsigned expressionDepth = 0;
+  unsigned openVectors = 0; ///< `{` of operands whose `}` has not come
   uint32_t usedBytes = ~0u; ///< of the next statement
   struct Fixup {
     uint32_t variable, relocation;

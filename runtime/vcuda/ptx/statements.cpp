@@ -43,11 +43,19 @@ bool Parser::parseBlock() {
     if (atEnd()) return error("expected '}', found the end of the text");
     if (parseStatement()) continue;
     if (result.errors.size() >= 20) return false;
-    while (!atEnd() && !isPunct(';') && !isPunct('}')) next();
-    takePunct(';');
+    recoverInBlock();
   }
   next();
   return closeScope();
+}
+
+/// Behind the next `;`, or before the `}` that ends the block: that of a vector of operands does not.
+void Parser::recoverInBlock() {
+  for (unsigned vectors = openVectors; !atEnd() && !isPunct(';'); next()) {
+    if (isPunct('{')) ++vectors;
+    if (isPunct('}') && vectors-- == 0) return;
+  }
+  takePunct(';');
 }
 
 /// A name that this block refers to and does not define means the same as in the block around it.
@@ -134,7 +142,7 @@ void Parser::noteUsedBytes() {
 }
 
 bool Parser::parseStatement() {
-  expressionDepth = 0; // an error leaves it where it happened
+  expressionDepth = openVectors = 0; // an error leaves them where it happened
   if (takePunct(';')) return true;
   if (isPunct('{')) return parseBlock();
   if (peek().kind == TokenKind::Dotted) return parseBodyDirective();
@@ -315,6 +323,7 @@ bool Parser::parseInstruction() {
 }
 
 bool Parser::parseOperandList(Operand &operand, char close) {
+  openVectors += close == '}';
   if (++expressionDepth > 16) return error("operands are nested too deeply");
   while (!isPunct(close)) {
     if (!parseOperand(operand.elements.emplace_back())) return false;
@@ -323,6 +332,7 @@ bool Parser::parseOperandList(Operand &operand, char close) {
       return error(std::string("expected ',' or '") + close + "', found " + found());
   }
   --expressionDepth;
+  openVectors -= close == '}';
   next();
   return true;
 }

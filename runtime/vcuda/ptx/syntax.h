@@ -44,7 +44,7 @@ enum class Type : uint8_t {
   S16x2,
   S4, ///< these three in matrix instructions only
   U4,
-  B1
+  B1, ///< the last one
 };
 
 /// Bytes of a value in memory; 0 for None and Pred.

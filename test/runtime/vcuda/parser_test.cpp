@@ -90,6 +90,13 @@ TEST(Parser, NegativeInitialValues) {
 TEST(Parser, OneErrorDoesNotBringOthers) {
   ParseResult two = parseModule(inKernel("elect.sync %rd1|%p1, 5;\nelect.sync %r1|%p1, %rd1;"), "test");
   EXPECT_EQ(two.errors.size(), 2u);
+  // The end of a vector is not that of its block.
+  ParseResult vectors = parseModule(
+      inKernel("{ mov.b64 %rd1, {%r1 %r2}; }\nmov.b64 {{%r1 %r2}, %r3}, %rd1;\nmov.b64 %rd1, {%r1, %r2;\n"
+               "mov.b64 %rd1, %rd2 {%r1};\nadd.u32 %r1, %r2, %r3;"),
+      "test");
+  ASSERT_EQ(vectors.errors.size(), 4u);
+  for (uint32_t k = 0; k < 4; ++k) EXPECT_EQ(vectors.errors[k].line, 7 + k) << vectors.errors[k].message;
   // Errors inside of parentheses do not count as nesting.
   std::string many, deep = std::string(120, '(') + "1";
   for (int i = 0; i < 17; ++i) many += "call (%r1 %r2), f;\n";
