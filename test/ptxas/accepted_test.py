@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Is there PTX for sm_75 to sm_89 that NVIDIA's assembler takes and the virtual GPU refuses?
+"""Is there PTX for sm_75 to sm_90 that NVIDIA's assembler takes and the virtual GPU refuses?
 
     accepted_test.py FOLDER_OF_LIBCUDA [PART]
 
@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parent / "runt
 from gpu import Gpu, Refused  # noqa: E402
 from ptxas import find_ptxas  # noqa: E402
 
-TARGETS = {"sm_75": "t4", "sm_80": "a100", "sm_86": "rtx3090", "sm_89": "rtx4090"}
+TARGETS = {"sm_75": "t4", "sm_80": "a100", "sm_86": "rtx3090", "sm_89": "rtx4090", "sm_90": "h200"}
 # Registers by letter; S and G are addresses in shared and in global memory, vectors are letters with a count (r4).
 REGISTERS = {"b": "b8", "h": "b16", "r": "b32", "l": "b64", "q": "b128", "f": "f32", "d": "f64", "p": "pred"}
 
@@ -138,12 +138,27 @@ def conversions():
     yield from ("mov.b16 {b, b}, h", "mov.b32 {h, h}, r", "mov.b32 {b, b, b, b}, r", "mov.b64 {r, r}, l", "mov.b64 {h, h, h, h}, l",
                 "mov.b128 {l, l}, q", "mov.b128 q, {l, l}", "mov.b128 q, q")
     yield from repeated("mov", "{.b16 h|.b32 r|.b64 l|.u16 h|.s16 h|.u32 r|.s32 r|.u64 l|.s64 l|.f32 f|.f64 d|.pred p}", 2)
-    for name in ("tid.x", "ntid.y", "laneid", "warpid", "nwarpid", "ctaid.z", "nctaid.x", "smid", "nsmid", "lanemask_eq", "lanemask_gt",
-                 "clock", "clock_hi", "pm3", "envreg7", "globaltimer_lo", "total_smem_size", "dynamic_smem_size",
-                 "reserved_smem_offset_1"):  # the other offsets of reserved memory are NVIDIA's own
-        yield f"mov.u32 r, %{name}"
-    for name in ("clock64", "globaltimer", "gridid", "pm3_64", "current_graph_exec"):
-        yield f"mov.u64 l, %{name}"
+    yield from specials()
+    yield "mov{.u16 h|.b16 h|.u32 r|.s32 r|.u64 l}, WARP_SZ"
+    yield "{add|min|xor}.b32 r, r, WARP_SZ"
+    yield "setp.lt.u32 p, r, WARP_SZ"
+
+
+def specials():
+    """All of section 10 of the ISA, but %reserved_smem_offset_0, of which nobody says what it is."""
+    vectors = ("tid", "ntid", "ctaid", "nctaid", "clusterid", "nclusterid", "cluster_ctaid", "cluster_nctaid")
+    scalars = ("laneid", "warpid", "nwarpid", "smid", "nsmid", "gridid", "is_explicit_cluster", "cluster_ctarank", "cluster_nctarank",
+               *(f"lanemask_{c}" for c in "eq le lt ge gt".split()), "clock", "clock_hi", "clock64", *(f"pm{n}" for n in range(9)),
+               *(f"pm{n}_64" for n in range(9)), *(f"envreg{n}" for n in range(33)), "globaltimer", "globaltimer_lo", "globaltimer_hi",
+               *(f"reserved_smem_offset_{n}" for n in ("begin", "end", "cap", "1")), "total_smem_size", "aggr_smem_size",
+               "dynamic_smem_size", "current_graph_exec")
+    for name in (*(f"{v}.{part}" for v in vectors for part in "xyzw"), *scalars):
+        yield f"mov{{.u16 h|.b16 h|.u32 r|.b32 r|.s32 r|.u64 l|.b64 l|.f32 f|.pred p}}, %{name}"
+        if name in ("tid.x", "cluster_ctaid.z", "laneid", "gridid", "clock64", "pm3_64", "globaltimer_lo", "envreg1"):
+            for to, source in itertools.product("u8 u16 s32 u64".split(), repeat=2):
+                yield f"cvt{{.sat|}}.{to}.{source} {letter(to)}, %{name}"
+    for name in vectors:
+        yield from (f"mov.v4.u16 {{h, h, h, h}}, %{name}", f"mov.v4.b32 {{r, r, _, r}}, %{name}", f"mov.v4.u32 {{r, r, r, r}}, %{name}")
 
 
 def memory():
@@ -170,7 +185,7 @@ def memory():
         yield f"ld{space}.L2::cache_hint.b32 r, {where}, l"
         yield f"st{space}.L2::cache_hint.b32 {where}, r, l"
     yield from ("ldu.global{.u32 r|.v2.u32 {r, r}|.v4.f32 {f, f, f, f}}, G",)
-    yield from ("prefetch{.global|.local|}{.L1|.L2} G", "prefetchu.L1 G", "prefetch.global.L2::{evict_last|evict_normal} G",
+    yield from ("prefetch{.global|.local|}{.L1|.L2} G", "prefetchu.L1 G", "prefetch{.global|}.L2::{evict_last|evict_normal} G",
                 "applypriority{.global|}.L2::evict_normal G, 128", "discard{.global|}.L2 G, 128",
                 "createpolicy.fractional.L2::{evict_last|evict_normal|evict_first|evict_unchanged}{.L2::evict_first|.L2::evict_unchanged|}.b64 l{, 0.5|}",
                 "createpolicy.range{.global|}.L2::{evict_last|evict_normal|evict_first|evict_unchanged}{.L2::evict_unchanged|}.b64 l, G, r, r",
@@ -194,6 +209,9 @@ def atomics():
         for kind, o in (("f16", "h"), ("f16x2", "r"), ("bf16", "h"), ("bf16x2", "r")):
             yield f"atom{words}{space}.{{add|min|max}}{{.noftz|}}.{kind} {o}, {where}, {o}"
             yield f"red{words}{space}.{{add|min|max}}{{.noftz|}}.{kind} {where}, {o}"
+        yield f"atom{words}{space}.cas.b128 q, {where}, q, q"
+        yield f"atom{words}{space}.exch.b128 {{q|_}}, {where}, q"
+        yield f"atom{space}.exch.L2::cache_hint.b128 q, {where}, q, l"
         yield f"atom{space}.add.L2::cache_hint.u32 r, {where}, r, l"
         yield f"red{space}.add.L2::cache_hint.u32 {where}, r, l"
     yield from ("membar{.cta|.gl|.sys}", "fence{.sc|.acq_rel}{.cta|.gpu|.sys}", "fence.proxy.alias", "membar.proxy.alias")

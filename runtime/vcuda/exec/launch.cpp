@@ -2,6 +2,7 @@
 #include "runtime/vcuda/exec/arithmetic/modes.h"
 #include "runtime/vcuda/exec/counters.h"
 #include "runtime/vcuda/exec/run.h"
+#include "runtime/vcuda/exec/special.h"
 
 #include <algorithm>
 #include <cstring>
@@ -14,9 +15,6 @@ namespace {
 
 /// CTAs that one host thread keeps alive at a time, when they wait for each other.
 constexpr size_t maxWaitingCtas = 4096;
-
-/// What the system keeps of each CTA's shared memory, on top of the limit.
-constexpr uint32_t reservedSharedBytes = 1024;
 
 uint32_t alignUp(uint32_t value, uint32_t alignment) {
   return (value + alignment - 1) / alignment * alignment;
@@ -220,7 +218,7 @@ LaunchResult dlc::vcuda::launch(const ModuleInstance &instance, const LaunchConf
                       " bytes of shared memory, " + std::to_string(limits.maxSharedPerCta) + " are there");
   launch.sharedBytes += config.dynamicSharedBytes;
   launch.reservedShared = launch.sharedBytes;
-  if (launch.code->usesReservedShared) {
+  if (launch.code->usesReservedShared) { // on top of the limit
     launch.reservedShared = alignUp(launch.sharedBytes, 1024);
     launch.sharedBytes = launch.reservedShared + reservedSharedBytes;
   }

@@ -84,7 +84,7 @@ struct Code {
   std::vector<uint32_t> formOf;
   uint32_t smallestSharedAccess = 16, smallestGlobalAccess = 16;
   bool isUnoptimised = false;
-  bool usesReservedShared = false; ///< %reserved_smem_offset_1 is read
+  bool usesReservedShared = false; ///< a kernel asks where the system's part is
 };
 
 } // namespace dlc::vcuda::exec

@@ -43,14 +43,25 @@ enum class SpecialRegister : uint32_t {
   GlobalTimerHi,
   DynamicShared,
   TotalShared,
-  WarpSize,
-  ReservedShared,
+  ReservedShared, ///< where the system's part of shared memory begins
+  ReservedSharedEnd,
+  ReservedSharedBytes,
+  AllShared,
   GridWorkspaceHigh,
   GridWorkspaceLow,
+  One,
 };
 
+/// The system's part of shared memory, where a kernel reads where it is.
+inline constexpr uint32_t reservedSharedBytes = 1024;
+
+struct SpecialName {
+  SpecialRegister id;
+  /// Bytes of the registers that it may be moved to, as a sum: 2, 4 and 8; 0 for a predicate.
+  unsigned widths;
+};
 /// "%tid.x" and so on; nothing for a register that is not modelled.
-std::optional<uint32_t> specialRegister(std::string_view name);
+std::optional<SpecialName> specialRegister(std::string_view name);
 
 } // namespace dlc::vcuda::exec
 

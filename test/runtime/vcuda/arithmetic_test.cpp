@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <random>
 
 using namespace dlc::vcuda;
@@ -330,6 +331,44 @@ TEST_F(Payloads, FlashSoftmaxIsSoftmax) {
   };
   EXPECT_EQ(flash(-1), want);
   EXPECT_NE(flash(32), want) << "one rescaling is forgotten";
+}
+
+/// The smaller or larger magnitude with the product's sign: 1, 2 and 3 are what they are.
+TEST_F(Payloads, SignsOfProducts) {
+  const char *text =
+      ".version 8.6\n.target sm_86\n.address_size 64\n.visible .entry k(.param .u64 in, .param .u64 out)\n{\n"
+      ".reg .b32 %a, %b, %d<7>; .reg .b64 %rd<2>; .reg .b32 %t; .reg .b64 %o;\n"
+      "ld.param.u64 %rd0, [in]; ld.param.u64 %rd1, [out]; mov.u32 %t, %tid.x; mul.wide.u32 %o, %t, 8; "
+      "add.s64 "
+      "%rd0, %rd0, %o; mul.wide.u32 %o, %t, 24; add.s64 %rd1, %rd1, %o; ld.global.v2.b32 {%a, %b}, [%rd0];\n"
+      "min.xorsign.abs.f32 %d0, %a, %b; max.xorsign.abs.f32 %d1, %a, %b; abs.f32 %d2, %a; abs.f32 %d3, %b; "
+      "min.f32 %d4, %d2, %d3; max.f32 %d5, %d2, %d3;\n"
+      "st.global.v2.b32 [%rd1], {%d0, %d1}; st.global.v2.b32 [%rd1+8], {%d4, %d5};\n"
+      "mul.f32 %d0, %d0, %d1; mul.f32 %d1, %a, %b; st.global.v2.b32 [%rd1+16], {%d0, %d1};\nret;\n}\n";
+  ModuleInstance signs = device.load(text);
+  const float infinity = std::numeric_limits<float>::infinity();
+  std::vector<float> in = {1,    1,     1,  -1,        -1, -1,        0.3f, -5, -7,
+                           2.5f, -0.1f, -9, -infinity, 4,  -infinity, -4,   4,  -infinity};
+  size_t n = in.size() / 2;
+  uint64_t out = device.empty<uint32_t>(6 * n);
+  expectClean(device.run(signs, "k", {1}, {uint32_t(n)}, Arguments().add(device.upload(in)).add(out)));
+  std::vector<float> got = device.download<float>(out, 6 * n);
+  for (size_t i = 0; i < n; ++i) {
+    const float *g = &got[6 * i], a = in[2 * i], b = in[2 * i + 1];
+    SCOPED_TRACE(std::to_string(a) + " " + std::to_string(b));
+    if (std::isinf(a) || std::isinf(b)) { // it is the largest, and its sign turns the other
+      EXPECT_EQ(g[0], -(std::isinf(a) ? b : a));
+      EXPECT_EQ(g[1], -infinity);
+      continue;
+    }
+    EXPECT_TRUE(g[0] == g[2] || g[0] == -g[2]);
+    EXPECT_TRUE(g[1] == g[3] || g[1] == -g[3]);
+    EXPECT_EQ(std::signbit(g[0]), std::signbit(a) != std::signbit(b));
+    EXPECT_EQ(std::signbit(g[1]), std::signbit(g[0]));
+    uint32_t magnitudes = 0, product = 0;
+    std::memcpy(&magnitudes, &g[4], 4), std::memcpy(&product, &g[5], 4);
+    EXPECT_EQ(magnitudes & 0x7fffffff, product & 0x7fffffff) << "they are those of the operands";
+  }
 }
 
 TEST_F(Payloads, RefuseWhatHasNoMeaning) {

@@ -78,7 +78,14 @@ uint32_t reciprocal(uint32_t x) {
   return x ? inverse(x >> __builtin_ctz(x)) << __builtin_ctz(x) : symbol(Kind::Rcp, 0);
 }
 
+uint32_t magnitude(uint32_t a) { return int32_t(a) < 0 ? 0u - a : a; }
+
 uint32_t compute(const Inst &i, uint32_t a, uint32_t b, uint32_t c) {
+  if (i.mods & ModXorSign) {
+    bool less = magnitude(a) < magnitude(b);
+    uint32_t one = less == (i.kind == Kind::Min) ? magnitude(a) : magnitude(b);
+    return int32_t(a ^ b) < 0 ? 0u - one : one;
+  }
   switch (i.kind) {
   case Kind::Add:
     return a + b;
@@ -95,7 +102,7 @@ uint32_t compute(const Inst &i, uint32_t a, uint32_t b, uint32_t c) {
   case Kind::Neg:
     return 0u - a;
   case Kind::Abs:
-    return int32_t(a) < 0 ? 0u - a : a;
+    return magnitude(a);
   case Kind::Min:
     return int32_t(a) < int32_t(b) ? a : b;
   case Kind::Max:
@@ -112,15 +119,19 @@ uint32_t elementOf(const Inst &i, const Ring &r, uint32_t a, uint32_t b, uint32_
   bool isWide = r.bits == 31;
   uint32_t infinite = isWide ? minusInfinity : r.low == 10 ? 0xfc00u : 0xff80u;
   bool any = a == infinite || b == infinite || c == infinite;
-  if (any) {
-    if (i.kind == Kind::Ex2) return 0;
-    if (i.kind == Kind::Max) return a == infinite ? b : a;
-    return infinite;
-  }
   auto signedPayload = [&](uint32_t bits) {
     uint32_t p = encode(r, bits);
     return isWide ? p : uint32_t(int32_t(int16_t(p)));
   };
+  if (any) {
+    uint32_t other = a == infinite ? b : a;
+    if (i.kind == Kind::Ex2) return 0;
+    // With .xorsign.abs it is the largest, and turns the sign of the other one.
+    if (i.mods & ModXorSign)
+      return i.kind == Kind::Min && other != infinite ? decode(r, 0u - signedPayload(other)) : infinite;
+    if (i.kind == Kind::Max) return other;
+    return infinite;
+  }
   return decode(r, compute(i, signedPayload(a), signedPayload(b), signedPayload(c)));
 }
 

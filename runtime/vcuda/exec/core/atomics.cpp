@@ -79,24 +79,27 @@ template <class T> DLC_INLINE u64 atomicOn(T *target, const Inst &i, u64 b, u64 
   }
 }
 
+/// Checks and counts, and gives the lanes that may go on.
+Mask admittedLanes(Warp &w, const Inst &i, Space space, Mask m, const u64 *at, unsigned bytes) {
+  Cta &c = *w.cta;
+  if (space == Space::Shared) return sharedLanes(w, i, m, at, bytes, Access::Atomic);
+  Mask good = m;
+  bool ok = areInside(m, at, c.globalBase, c.globalSize, bytes);
+  if (c.checks || !ok) good = checkGlobal(w, i, m, at, bytes, Access::Atomic, nullptr);
+  if (c.checks) markWritten(w, good, at, bytes, 1);
+  c.hasSynchronised = true;
+  w.counters.globalBytesRead += u64(__builtin_popcount(good)) * bytes;
+  w.counters.globalBytesWritten += u64(__builtin_popcount(good)) * bytes;
+  if (c.counting) countAccess(w, i, good, at, bytes, Space::Global, Access::Atomic);
+  return good;
+}
+
 template <class T> void atomLanes(Warp &w, const Inst &i, Space space, Mask m, const u64 *at) {
   Cta &c = *w.cta;
-  Mask good = m;
   bool isShared = space == Space::Shared, returns = i.mods & ModReturns;
   // A vector's registers are in the pool: destinations, then sources.
   unsigned elements = i.count == 0 ? 1 : returns ? i.count / 2 : i.count;
-  unsigned bytes = unsigned(sizeof(T)) * elements;
-  if (isShared) {
-    good = sharedLanes(w, i, m, at, bytes, Access::Atomic);
-  } else {
-    bool ok = areInside(m, at, c.globalBase, c.globalSize, bytes);
-    if (c.checks || !ok) good = checkGlobal(w, i, m, at, bytes, Access::Atomic, nullptr);
-    if (c.checks) markWritten(w, good, at, bytes, 1);
-    c.hasSynchronised = true;
-    w.counters.globalBytesRead += u64(__builtin_popcount(good)) * bytes;
-    w.counters.globalBytesWritten += u64(__builtin_popcount(good)) * bytes;
-    if (c.counting) countAccess(w, i, good, at, bytes, Space::Global, Access::Atomic);
-  }
+  Mask good = admittedLanes(w, i, space, m, at, unsigned(sizeof(T)) * elements);
   u8 *base = isShared ? c.shared : c.globalBytes - c.globalBase;
   bool changes = false;
   for (unsigned k = 0; k < elements; ++k) {
@@ -118,20 +121,63 @@ template <class T> void atomLanes(Warp &w, const Inst &i, Space space, Mask m, c
   w.effects += changes;
 }
 
-template <class T> void atom(Warp &w, const Inst &i) {
+using u128 = unsigned __int128;
+
+/// What was there. Every host of x86-64 that is left has the instruction, but compilers do not count on it:
+/// in a caller they would make it a call of a library.
+#ifdef __x86_64__
+__attribute__((noinline, target("cx16")))
+#endif
+u128 compareAndSwap(u128 *p, u128 expected, u128 value) {
+  return __sync_val_compare_and_swap(p, expected, value);
+}
+
+/// 128 bits, which are exchanged and compared only. The pool has halves of registers: destination, b, and c.
+void atomWideLanes(Warp &w, const Inst &i, Space space, Mask m, const u64 *at) {
+  Cta &c = *w.cta;
+  bool isShared = space == Space::Shared, cas = AtomOp(i.mods >> ModKindShift & 15) == AtomOp::Cas;
+  Mask good = admittedLanes(w, i, space, m, at, sizeof(u128));
+  u8 *base = isShared ? c.shared : c.globalBytes - c.globalBase;
+  const u32 *pool = c.operands + i.aux;
+  auto value = [&](unsigned at, unsigned l) {
+    return u128(slot<u64>(w, pool[at + 1])[l]) << 64 | slot<u64>(w, pool[at])[l];
+  };
+  bool changes = false;
+  for (Mask n = m; n; n &= n - 1) {
+    unsigned l = unsigned(__builtin_ctz(n));
+    u128 old = 0, b = value(2, l), stored = cas ? value(4, l) : b;
+    if (good >> l & 1) {
+      u128 *p = reinterpret_cast<u128 *>(base + at[l]);
+      if (cas) {
+        old = compareAndSwap(p, b, stored);
+      } else {
+        for (u128 seen = compareAndSwap(p, 0, 0);; seen = old)
+          if ((old = compareAndSwap(p, seen, b)) == seen) break;
+      }
+      bool writes = !cas || old == b;
+      changes |= writes && old != stored;
+      if (c.full) orderAtomic(w, i, l, space, at[l], writes);
+    }
+    slot<u64>(w, pool[0])[l] = u64(old);
+    slot<u64>(w, pool[1])[l] = u64(old >> 64);
+  }
+  w.effects += changes;
+}
+
+template <void (*Lanes)(Warp &, const Inst &, Space, Mask, const u64 *)> void atom(Warp &w, const Inst &i) {
   Mask m = lanesOf(w, i);
   if (!m) return;
   ++w.spins;
   Addresses a;
   computeAddresses(w, i, a);
-  if (i.space == Space::Shared || i.space == Space::Global) return atomLanes<T>(w, i, i.space, m, a.at);
+  if (i.space == Space::Shared || i.space == Space::Global) return Lanes(w, i, i.space, m, a.at);
   Mask shared = 0;
   for (unsigned l = 0; l < 32; ++l) shared |= Mask((a.at[l] & windowMask) == SharedWindow) << l;
   shared &= m;
-  if (shared != m) atomLanes<T>(w, i, Space::Global, m & ~shared, a.at);
+  if (shared != m) Lanes(w, i, Space::Global, m & ~shared, a.at);
   if (!shared) return;
   for (u64 &address : a.at) address &= ~windowMask;
-  atomLanes<T>(w, i, Space::Shared, shared, a.at);
+  Lanes(w, i, Space::Shared, shared, a.at);
 }
 
 bool atomSupported(const Inst &i) {
@@ -140,6 +186,8 @@ bool atomSupported(const Inst &i) {
   switch (i.type) {
   case Type::B16:
     return op == AtomOp::Cas;
+  case Type::B128:
+    return op == AtomOp::Exch || op == AtomOp::Cas;
   case Type::B32:
   case Type::B64:
     return logic || op == AtomOp::Exch || op == AtomOp::Cas;
@@ -167,7 +215,9 @@ bool atomSupported(const Inst &i) {
 
 Handler atomicHandler(const Inst &i) {
   if ((i.kind != Kind::Atom && i.kind != Kind::Red) || !atomSupported(i)) return nullptr;
-  return typeBytesOf(i.type) == 2 ? atom<u16> : typeBytesOf(i.type) == 4 ? atom<u32> : atom<u64>;
+  if (i.type == Type::B128) return atom<atomWideLanes>;
+  unsigned bytes = typeBytesOf(i.type);
+  return bytes == 2 ? atom<atomLanes<u16>> : bytes == 4 ? atom<atomLanes<u32>> : atom<atomLanes<u64>>;
 }
 
 } // namespace dlc::vcuda::exec::DLC_CORE

@@ -359,11 +359,16 @@ DLC_INLINE u64 specialValue(const Warp &w, unsigned l, SpecialRegister s) {
   case S::DynamicShared:
     return c.dynamicSharedBytes;
   case S::TotalShared:
-    return c.sharedBytes;
-  case S::WarpSize:
-    return 32;
+    return c.reservedShared;
+  case S::AllShared:
+  case S::ReservedSharedEnd:
+    return c.reservedShared + reservedSharedBytes;
   case S::ReservedShared:
     return c.reservedShared;
+  case S::ReservedSharedBytes:
+    return reservedSharedBytes;
+  case S::One:
+    return 1;
   case S::GridWorkspaceHigh:
     return c.gridWorkspace >> 32;
   case S::GridWorkspaceLow:

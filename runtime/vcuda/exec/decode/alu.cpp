@@ -110,13 +110,15 @@ bool holds(Type to, Type from) {
   return typeBytes(to) > typeBytes(from) || (typeBytes(to) == typeBytes(from) && !isSignedType(to));
 }
 /// Whether cvt has this form (PTX ISA 9.7.9.21): rounding to an integral value is for floats that stay what
-/// they are or become integers; other rounding where something may be lost; .ftz needs an f32, .sat no bf16.
+/// they are or become integers; other rounding where something may be lost (between f16 and bf16 it may be
+/// left out: to nearest); .ftz needs an f32, .sat no bf16.
 bool isConversion(Type to, Type from, bool integral, bool rounds, uint32_t mods) {
   bool toFloat = isFloat(to), fromFloat = isFloat(from), small = to == Type::BF16 || from == Type::BF16;
   auto isNumber = [](Type t) { return isFloat(t) || isInt(t) || t == Type::U8 || t == Type::S8; };
   if (!isNumber(to) || !isNumber(from)) return false;
   bool ok = integral   ? fromFloat && (!toFloat || to == from)
-            : !rounds  ? toFloat == fromFloat && (!toFloat || (to == from || typeBytes(to) > typeBytes(from)))
+            : !rounds  ? toFloat == fromFloat && (!toFloat || to == from || typeBytes(to) > typeBytes(from) ||
+                                                  (small && typeBytes(to) == typeBytes(from)))
             : !toFloat ? false
                        : !fromFloat || typeBytes(to) < typeBytes(from) || (to != from && small);
   if (mods & ModFtz) ok = ok && (fromFloat || rounds) && (from == Type::F32 || (to == Type::F32 && toFloat));
@@ -481,15 +483,49 @@ bool Decoder::isByteRegister(const Operand &o) const {
   return o.kind == Operand::Reg && typeBytes(function->registers[o.reg].type) == 1;
 }
 
+void Decoder::emitSpecial(uint32_t id, unsigned width) {
+  auto read = SpecialRegister(id);
+  if (read == SpecialRegister::ReservedShared || read == SpecialRegister::ReservedSharedEnd)
+    code.usesReservedShared = true;
+  Inst &inst = emit(Kind::SpecialReg, width == 8 ? Type::B64 : width == 4 ? Type::B32 : Type::B16);
+  inst.aux = id;
+  inst.width = uint8_t(width);
+}
+
+/// mov of a special register, which says what it may be moved to.
 bool Decoder::special(std::string_view name, const Operand &o, Type type) {
-  std::optional<uint32_t> id = specialRegister(name);
-  if (!id) return fail("special register '" + std::string(name) + "' is not supported");
+  std::optional<SpecialName> found = specialRegister(name);
+  if (!found) return fail("special register '" + std::string(name) + "' is not supported");
+  if (type == Type::Pred && found->widths == 0) {
+    emit(Kind::Mov, type);
+    return dst(o, type) && bind(Field::A, constant(0, 0), Role::Use);
+  }
   unsigned bytes = typeBytes(type);
-  if (SpecialRegister(*id) == SpecialRegister::ReservedShared) code.usesReservedShared = true;
-  Inst &inst = emit(Kind::SpecialReg, type);
-  inst.aux = *id;
-  inst.width = uint8_t(bytes);
-  return bytes >= 2 && dst(o, type);
+  if (!((ints | bits3) & bit(type)) || !(found->widths & bytes)) return failOperands();
+  emitSpecial(uint32_t(found->id), bytes);
+  return dst(o, type);
+}
+
+/// mov.v4: all of %tid and its like.
+bool Decoder::specialVector(Type type) {
+  const Operand &to = operand(0), &from = operand(1);
+  if (to.kind != Operand::Vector || to.elements.size() != 4 || from.kind != Operand::Special)
+    return failOperands();
+  for (size_t part = 0; part < 4; ++part)
+    if (!special(std::string(from.text) + "." + "xyzw"[part], to.elements[part], type)) return false;
+  return true;
+}
+
+/// cvt of a special register, whole or its low bits: it comes by way of a register of its widest size.
+std::optional<uint32_t> Decoder::specialSource(std::string_view name, Type type) {
+  std::optional<SpecialName> found = specialRegister(name);
+  if (!found || found->widths == 0 || isFloat(type)) return std::nullopt;
+  unsigned width = found->widths & 8 ? 8 : 4;
+  if (typeBytes(type) > width) return std::nullopt;
+  emitSpecial(uint32_t(found->id), width);
+  uint32_t held = temporary(width);
+  bind(Field::Dst, held, Role::Def);
+  return held;
 }
 
 /// `{ %r1 }`, a vector of one, is %r1.
@@ -517,12 +553,14 @@ bool Decoder::moveWide() {
 /// mov between registers, of addresses and special registers, and the packing forms with a vector on one
 /// side.
 bool Decoder::mov() {
+  bool four = take("v4");
   Type type = takeType();
   if (operandCount() != 2) return failOperands();
+  if (four) return specialVector(type);
   if (type == Type::B128) return moveWide();
   if (shortPairs & bit(type)) return fail("'" + opcodeText() + "' is not supported");
   const Operand &to = unwrapped(operand(0)), &from = unwrapped(operand(1));
-  if (from.kind == Operand::Special) return special(from.text, to, type);
+  if (from.kind == Operand::Special && from.text != "WARP_SZ") return special(from.text, to, type);
   unsigned bytes = typeBytes(type);
   if (to.kind == Operand::Vector || from.kind == Operand::Vector) {
     bool unpack = to.kind == Operand::Vector;
@@ -578,13 +616,16 @@ bool Decoder::cvt() {
   if ((to == Type::BF16 && typeBytes(from) == 1 && !isByteRegister(operand(1))) ||
       (from == Type::BF16 && typeBytes(to) == 1 && !isByteRegister(operand(0))))
     return failOperands();
+  std::optional<uint32_t> a;
+  if (operand(1).kind == Operand::Special && !isFloat(to)) a = specialSource(operand(1).text, from);
+  unsigned sourceWidth = a ? virtuals[*a].width : widthOf(operand(1));
   Inst &inst = emit(Kind::Cvt, to);
   inst.type2 = from;
   inst.mods = mods;
   inst.width = uint8_t(widthOf(operand(0)) ? widthOf(operand(0)) : std::max(typeBytes(to), 2u));
-  inst.width2 = uint8_t(widthOf(operand(1)) ? widthOf(operand(1)) : std::max(typeBytes(from), 2u));
+  inst.width2 = uint8_t(sourceWidth ? sourceWidth : std::max(typeBytes(from), 2u));
   std::optional<uint32_t> d = virtualFor(operand(0), to, Role::Def, true);
-  std::optional<uint32_t> a = virtualFor(operand(1), from, Role::Use, true);
+  if (!a) a = virtualFor(operand(1), from, Role::Use, true);
   if (!d || !a || operand(1).negated) return failOperands();
   bind(Field::Dst, *d, Role::Def);
   bind(Field::A, *a, Role::Use);

@@ -32,14 +32,6 @@ bool Decoder::take(std::string_view modifier) {
   return true;
 }
 
-bool Decoder::takePrefixed(std::string_view prefix) {
-  auto found = std::find_if(modifiers.begin(), modifiers.end(),
-                            [&](std::string_view m) { return m.starts_with(prefix); });
-  if (found == modifiers.end()) return false;
-  modifiers.erase(found);
-  return true;
-}
-
 Type Decoder::takeType() {
   for (auto it = modifiers.begin(); it != modifiers.end(); ++it) {
     if (std::optional<Type> type = ptx::parseType(*it)) {
@@ -220,6 +212,9 @@ std::optional<uint32_t> Decoder::virtualFor(const Operand &o, Type type, Role ro
   case Operand::Double:
     if (role == Role::Def || bytes < 4) return std::nullopt;
     return constant(floatLiteral(o, type), bytes);
+  case Operand::Special: // the one that is a constant
+    if (role == Role::Def || o.text != "WARP_SZ" || type == Type::Pred) return std::nullopt;
+    return constant(32, std::max(bytes, 2u));
   case Operand::Sym:
     return role == Role::Def ? std::nullopt : symbolAddress(o, bytes);
   default:
@@ -271,9 +266,11 @@ bool Decoder::vectorOperand(const Operand &o, Type type, unsigned count, Role ro
 
 bool Decoder::isWide(const Operand &o) const { return o.kind == Operand::Reg && upperHalf.count(o.reg); }
 
-bool Decoder::wideOperand(const Operand &o, Role role) {
-  if (!isWide(o) || o.negated) return failOperands();
-  for (uint32_t id : {o.reg, upperHalf.at(o.reg)}) {
+bool Decoder::wideOperand(const Operand &o, Role role, bool mayDiscard) {
+  bool discards = mayDiscard && o.kind == Operand::Sink && o.second == -1;
+  if (!discards && (!isWide(o) || o.negated)) return failOperands();
+  for (bool upper : {false, true}) {
+    uint32_t id = discards ? temporary(8) : upper ? upperHalf.at(o.reg) : o.reg;
     references.push_back(
         {uint32_t(code.instructions.size() - 1), uint32_t(code.operands.size()), id, Field::Pool, role});
     poolRaw(0);

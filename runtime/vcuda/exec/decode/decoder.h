@@ -74,7 +74,6 @@ private:
 
   // Modifiers of the current statement.
   bool take(std::string_view modifier);
-  bool takePrefixed(std::string_view prefix);
   Type takeType();
   bool modifiersDone();
   /// Takes those of `allowed` that are there and returns their Mod bits.
@@ -101,7 +100,7 @@ private:
   bool address(const Operand &o, Space &space);
   bool vectorOperand(const Operand &o, Type type, unsigned count, Role role);
   /// A register of 128 bits is two of 64: this one and `upperHalf`. Appends both to the operand pool.
-  bool wideOperand(const Operand &o, Role role);
+  bool wideOperand(const Operand &o, Role role, bool mayDiscard = false);
   bool isWide(const Operand &o) const;
   bool moveWide();
 
@@ -127,6 +126,9 @@ private:
   bool cvtPack();
   bool isByteRegister(const Operand &o) const;
   bool special(std::string_view name, const Operand &o, Type type);
+  bool specialVector(Type type);
+  std::optional<uint32_t> specialSource(std::string_view name, Type type);
+  void emitSpecial(uint32_t id, unsigned width);
   bool takeCompare(uint32_t &mods, Type type);
   uint32_t takeBoolOp();
   // Opcodes (memory.cpp).
@@ -139,6 +141,8 @@ private:
   bool stmatrix();
   bool cpAsync();
   bool prefetch();
+  bool createPolicy();
+  bool takePriorities();
   bool stack();
   bool discard();
   bool fence();

@@ -104,10 +104,11 @@ bool dataType(Type type) {
 }
 
 /// Vectors of atomics are for small floats in global memory, and only they have a minimum and maximum of
-/// halves. What a scalar may be, its handler knows.
+/// halves. 128 bits are exchanged and compared. What another scalar may be, its handler knows.
 bool atomTypes(AtomOp op, Type type, unsigned count, Space space) {
   bool extremum = op == AtomOp::Min || op == AtomOp::Max;
   bool half = type == Type::F16 || type == Type::BF16, pair = type == Type::F16x2 || type == Type::BF16x2;
+  if (type == Type::B128) return count == 1 && (op == AtomOp::Exch || op == AtomOp::Cas);
   if (count == 1) return !(extremum && (half || pair));
   if (space == Space::Shared) return false;
   bool fits = half || (count < 8 && (pair || type == Type::F32));
@@ -221,7 +222,7 @@ bool Decoder::atom() {
   order |= takeScope().value_or(0);
   Space space;
   takeSpace(space, {Space::Global, Space::Shared});
-  takeCacheHints();
+  bool hinted = space != Space::Shared && take("L2::cache_hint");
   take("noftz");
   std::optional<AtomOp> op;
   for (auto [name, value] : names) {
@@ -232,13 +233,17 @@ bool Decoder::atom() {
   Type type = takeType();
   if (!op || !atomTypes(*op, type, count, space)) return fail("'" + opcodeText() + "' is not supported");
   bool cas = *op == AtomOp::Cas;
+  if (cas && hinted) return fail("'" + opcodeText() + "' is not supported");
   size_t sources = cas ? 2 : 1, shift = returns ? 1 : 0;
-  if (operandCount() < 1 + sources + shift || operandCount() > 2 + sources + shift) return failOperands();
+  if (operandCount() != 1 + sources + shift + hinted) return failOperands();
   Inst &inst = emit(returns ? Kind::Atom : Kind::Red, type);
   inst.mods = uint32_t(*op) << ModKindShift | order | (returns ? ModReturns : 0);
   inst.width = uint8_t(typeBytes(type));
   if (!address(operand(shift), space)) return false;
   noteAccess(space, typeBytes(type));
+  if (type == Type::B128) // the pool: halves of the destination, then of the sources
+    return wideOperand(operand(0), Role::Def, true) && wideOperand(operand(2), Role::Use) &&
+           (!cas || wideOperand(operand(3), Role::Use));
   if (count > 1) // the pool: destinations, then sources
     return (!returns || vectorOperand(operand(0), type, count, Role::Def)) &&
            vectorOperand(operand(shift + 1), type, count, Role::Use);
@@ -348,21 +353,57 @@ bool Decoder::cpAsync() {
 /// Prefetches and cache hints have no effect on results; their addresses need not be valid.
 bool Decoder::prefetch() {
   std::string_view op = statement->opcode;
-  if (op == "createpolicy") {
-    if (!take("fractional") && !take("cvt")) {
-      if (!take("range")) return failOperands();
-      take("global");
-    }
-    while (takePrefixed("L2")) {}
-    if (takeType() != Type::B64 || operandCount() < 1) return failOperands();
-    emit(Kind::Mov, Type::B64);
-    return dst(operand(0), Type::B64) && bind(Field::A, constant(0, 8), Role::Use);
-  }
-  if (op != "prefetchu") take("global");
-  if (op == "prefetch") take("local");
-  if (!takePrefixed("L1") && !takePrefixed("L2")) return failOperands();
+  bool global = op != "prefetchu" && take("global"), local = !global && op == "prefetch" && take("local");
+  bool known = op == "prefetchu" ? take("L1") : op == "prefetch" && (take("L1") || take("L2"));
+  if (!known && op == "prefetch") known = !local && (take("L2::evict_last") || take("L2::evict_normal"));
+  if (op == "applypriority") known = take("L2::evict_normal");
+  if (!known) return fail("'" + opcodeText() + "' is not supported");
   emit(Kind::Nop, Type::None);
-  return operandCount() == (op == "applypriority" ? 2u : 1u) || failOperands();
+  bool sized = op == "applypriority";
+  if (operandCount() != (sized ? 2u : 1u) || operand(0).kind != Operand::Address) return failOperands();
+  return !sized || (operand(1).kind == Operand::Integer && operand(1).bits == 128) || failOperands();
+}
+
+/// Of a policy: how long what it is meant for stays, and then the rest.
+bool Decoder::takePriorities() {
+  std::vector<std::string_view> named;
+  std::copy_if(modifiers.begin(), modifiers.end(), std::back_inserter(named),
+               [](std::string_view m) { return m.starts_with("L2::evict_"); });
+  for (std::string_view name :
+       {"L2::evict_last", "L2::evict_normal", "L2::evict_first", "L2::evict_unchanged"}) {
+    while (take(name)) {}
+  }
+  bool restOk = named.size() == 1 ||
+                (named.size() == 2 && (named[1] == "L2::evict_first" || named[1] == "L2::evict_unchanged"));
+  return restOk || fail("'" + opcodeText() + "' is not supported");
+}
+
+/// createpolicy.fractional d [, share]; .range d, [a], bytes, all bytes; .cvt.L2 d, number. A policy is
+/// opaque.
+bool Decoder::createPolicy() {
+  bool fractional = take("fractional"), range = !fractional && take("range");
+  bool converts = !fractional && !range && take("cvt") && take("L2");
+  if (!fractional && !range && !converts) return failOperands();
+  if (range) take("global");
+  if (!converts && !takePriorities()) return false;
+  size_t n = operandCount();
+  if (takeType() != Type::B64 || n < 1) return failOperands();
+  bool ok = converts ? n == 2 : range ? n == 4 && operand(1).kind == Operand::Address : n <= 2;
+  auto isNumber = [&](const Operand &o, unsigned width) {
+    return o.kind == Operand::Integer || (o.kind == Operand::Reg && widthOf(o) == width);
+  };
+  if (converts) ok = ok && isNumber(operand(1), 8);
+  if (range) ok = ok && isNumber(operand(2), 4) && isNumber(operand(3), 4);
+  if (fractional && n == 2) { // in (0, 1]
+    const Operand &share = operand(1);
+    double value = share.kind == Operand::Single ? std::bit_cast<float>(uint32_t(share.bits))
+                                                 : std::bit_cast<double>(share.bits);
+    bool literal = share.kind == Operand::Single || share.kind == Operand::Double;
+    ok = literal ? value > 0 && value <= 1 : share.kind == Operand::Reg && widthOf(share) == 4;
+  }
+  if (!ok) return failOperands();
+  emit(Kind::Mov, Type::B64);
+  return dst(operand(0), Type::B64) && bind(Field::A, constant(0, 8), Role::Use);
 }
 
 /// alloca.type d, size [, alignment]; stacksave.type d; stackrestore.type a

@@ -73,7 +73,7 @@ const std::unordered_map<std::string_view, Decoder::Method> &Decoder::methods() 
                                                                      {"cp", &D::cpAsync},
                                                                      {"prefetch", &D::prefetch},
                                                                      {"prefetchu", &D::prefetch},
-                                                                     {"createpolicy", &D::prefetch},
+                                                                     {"createpolicy", &D::createPolicy},
                                                                      {"applypriority", &D::prefetch},
                                                                      {"discard", &D::discard},
                                                                      {"alloca", &D::stack},

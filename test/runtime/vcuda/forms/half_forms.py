@@ -180,6 +180,7 @@ def from_halves():
         yield Bulk(f"cvt.{kind}.{kind} D, A", np.uint16, [ALL16], fmt.encode(x), NanOf(fmt))
         yield Bulk(f"cvt.f64.{kind} D, A", np.uint64, [ALL16], x.view(np.uint64), NanOf64())
         other_name, other = [(n, f) for n, f in TYPES.items() if f is not fmt][0]
+        yield Bulk(f"cvt.{other_name}.{kind} D, A", np.uint16, [ALL16], other.encode(other.round(x, "rn")), NanOf(other))
         for mode in ROUNDINGS:
             yield Bulk(f"cvt.{mode}.{other_name}.{kind} D, A", np.uint16, [ALL16], other.encode(other.round(x, mode)), NanOf(other))
 

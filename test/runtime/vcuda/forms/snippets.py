@@ -96,6 +96,24 @@ for name in ("%pm0", "%pm7", "%envreg0", "%envreg31"):
 for name in ("%pm0_64", "%current_graph_exec"):
     snippet(f"mov.u64 %d1, {name}; cvt.u32.u64 %r0, %d1;", lambda t: 0)
 
+# All parts of one, the low bits of one, and the one that is a constant.
+snippet("mov.v4.u32 {%r1, %r2, %r3, %r4}, %tid; mov.v4.u16 {%x1, _, %x3, %x4}, %ntid; cvt.u32.u16 %r5, %x1; add.u32 %r0, %r1, %r2; "
+        "add.u32 %r0, %r0, %r4; add.u32 %r0, %r0, %r5;", lambda t: t + 64, block=64)
+snippet("cvt.u64.u32 %d1, %tid.x; cvt.u32.u8 %r1, %tid.x; cvt.u32.u64 %r2, %gridid; cvt.u32.u16 %r3, %laneid; cvt.u32.u64 %r4, %d1; "
+        "mov.b16 %x1, %tid.x; cvt.u32.u16 %r5, %x1; add.u32 %r0, %r4, %r1; add.u32 %r0, %r0, %r3; add.u32 %r0, %r0, %r5;",
+        lambda t: 3 * t + t % 32, block=256)
+snippet("add.u32 %r0, %t, WARP_SZ; mov.u64 %d1, WARP_SZ; cvt.u32.u64 %r1, %d1; mul.lo.u32 %r0, %r0, %r1;", lambda t: 32 * (t + 32))
+# A grid without clusters is one of clusters of one CTA each.
+snippet("mov.pred %p0, %is_explicit_cluster; mov.u32 %r1, %cluster_ctarank; mov.u32 %r2, %cluster_nctarank; mov.u32 %r3, %cluster_ctaid.y; "
+        "mov.u32 %r4, %cluster_nctaid.z; mov.u32 %r5, %clusterid.x; mov.u32 %r6, %nclusterid.y; mov.u32 %r7, %cluster_nctaid.w; "
+        "selp.u32 %r0, 1000, 0, %p0; mad.lo.u32 %r0, %r2, 100, %r0; mad.lo.u32 %r0, %r4, 10, %r0; add.u32 %r0, %r0, %r6; "
+        "or.b32 %r1, %r1, %r3; or.b32 %r1, %r1, %r5; or.b32 %r1, %r1, %r7; mad.lo.u32 %r0, %r1, 7, %r0;", lambda t: 111)
+# The system's part of shared memory, which lies behind the kernel's KiB here.
+snippet("mov.u32 %r1, %reserved_smem_offset_begin; mov.u32 %r2, %reserved_smem_offset_end; mov.u32 %r3, %reserved_smem_offset_cap; "
+        "mov.u32 %r4, %aggr_smem_size; mov.u32 %r5, %total_smem_size; sub.u32 %r6, %r2, %r1; setp.eq.u32 %p0, %r6, %r3; "
+        "sub.u32 %r7, %r4, %r5; setp.eq.and.u32 %p0, %r7, %r3, %p0; shl.b32 %r8, %t, 2; add.u32 %r8, %r8, %r1; st.shared.u32 [%r8], %t; "
+        "ld.shared.u32 %r9, [%r8]; selp.u32 %r0, %r9, 9999, %p0; mad.lo.u32 %r0, %r5, 100, %r0;", lambda t: 102400 + t)
+
 # Spaces of addresses.
 snippet("cvt.u64.u32 %d1, %s; cvta.shared::cta.u64 %d2, %d1; cvta.to.shared::cta.u64 %d3, %d2; setp.eq.u64 %p0, %d1, %d3; "
         "isspacep.shared::cta %p1, %d2; isspacep.shared %p2, %a; selp.u32 %r0, 1, 0, %p0; selp.u32 %r1, 2, 0, %p1; "
@@ -105,11 +123,12 @@ snippet(".local .align 4 .b8 mine[4]; mov.u64 %d1, mine; cvta.local.u64 %d2, %d1
 
 # What has no effect on results, and what means a fence.
 for text in ("prefetch.global.L1 [%a];", "prefetch.global.L2 [%a];", "prefetch.local.L1 [%a];", "prefetch.L2 [%a];", "prefetchu.L1 [%a];",
-             "prefetch.global.L2::evict_last [%a];", "applypriority.global.L2::evict_normal [%a], 128;",
+             "prefetch.global.L2::evict_last [%a];", "prefetch.L2::evict_normal [%a];", "applypriority.global.L2::evict_normal [%a], 128;",
              "applypriority.L2::evict_normal [%a], 128;", "createpolicy.fractional.L2::evict_last.b64 %d1, 1.0;",
              "createpolicy.fractional.L2::evict_first.L2::evict_unchanged.b64 %d1, 0.5;",
              "createpolicy.range.global.L2::evict_last.L2::evict_unchanged.b64 %d1, [%a], 128, 256;",
-             "createpolicy.range.L2::evict_last.b64 %d1, [%a], 128, 256;",
+             "createpolicy.range.L2::evict_last.b64 %d1, [%a], 128, 256;", "createpolicy.fractional.L2::evict_normal.b64 %d1;",
+             "createpolicy.range.L2::evict_unchanged.L2::evict_first.b64 %d1, [%a], 128, 256;",
              "createpolicy.cvt.L2.b64 %d1, %d2;", "pmevent 3;", "pmevent.mask 5;", "brkpt;", "nanosleep.u32 10;", "membar.cta;",
              "membar.gl;", "membar.sys;", "bar.warp.sync 0xffffffff;", "fence.proxy.alias;", "membar.proxy.alias;",
              *(f"fence.{order}.{scope};" for order in ("sc", "acq_rel", "acquire", "release")
@@ -186,6 +205,24 @@ snippet("setp.eq.u32 %p0, %t, 9; selp.u32 %r1, 0, 1, %p0; atom.relaxed.cta.share
         "ld.shared.u32 %r0, [%s];", lambda t: 77)
 snippet("atom.acq_rel.gpu.shared.exch.b32 %r2, [%s], %t; bar.sync 0; ld.shared.u32 %r0, [%s]; setp.lt.u32 %p0, %r0, 32; "
         "selp.u32 %r0, 1, 0, %p0;", lambda t: 1)
+# Words on how long a line stays in a cache.
+for opcode, result in (("red", ""), ("atom", "%r4, ")):
+    snippet(f"createpolicy.fractional.L2::evict_last.b64 %d1; {opcode}.global.add.L2::cache_hint.u32 {result}[%a], 2, %d1; bar.sync 0; "
+            "ld.relaxed.gpu.global.u32 %r0, [%a];", lambda t: 1000 + 128, block=64)
+# 128 bits: exchanged, and counted up in both halves by all threads.
+snippet("shl.b32 %r1, %t, 4; add.u32 %r1, %r1, %s; cvt.u64.u32 %d1, %t; mov.u64 %d2, 77; { .reg .b128 %w<2>; mov.b128 %w0, {%d1, %d2}; "
+        "atom.shared.exch.b128 %w1, [%r1], %w0; atom.shared::cta.exch.b128 %w0, [%r1], %w1; mov.b128 {%d3, %d4}, %w0; "
+        "mov.b128 {%d5, %d6}, %w1; atom.exch.b128 _, [%a], %w0; } mad.lo.u64 %d3, %d3, 100, %d4; or.b64 %d5, %d5, %d6; "
+        "mad.lo.u64 %d3, %d5, 9999, %d3; ld.shared.u32 %r2, [%r1]; cvt.u32.u64 %r0, %d3; add.u32 %r0, %r0, %r2;", lambda t: 100 * t + 77)
+for form, where, start in (("global.cas", "%a", (1000, 1002)), ("cas", "%a", (1000, 1002)), ("shared.cas", "%s", (0, 0)),
+                           ("acq_rel.gpu.global.cas", "%a", (1000, 1002)), ("relaxed.cta.shared::cta.cas", "%s", (0, 0)),
+                           ("acquire.cluster.cas", "%a", (1000, 1002)), ("release.sys.global.cas", "%a", (1000, 1002))):
+    read = "ld.shared.u32" if where == "%s" else "ld.relaxed.gpu.global.u32"
+    snippet(f"{{ .reg .b128 %w<3>; mov.u64 %d1, 0; mov.b128 %w0, {{%d1, %d1}}; atom.{form}.b128 %w0, [{where}], %w0, %w0; "
+            f"L: mov.b128 {{%d1, %d2}}, %w0; add.u64 %d3, %d1, 1; add.u64 %d4, %d2, 2; mov.b128 %w1, {{%d3, %d4}}; "
+            f"atom.{form}.b128 %w2, [{where}], %w0, %w1; mov.b128 %w0, %w2; mov.b128 {{%d5, %d6}}, %w2; setp.ne.u64 %p0, %d5, %d1; "
+            f"setp.ne.or.u64 %p0, %d6, %d2, %p0; @%p0 bra L; }} bar.sync 0; {read} %r1, [{where}]; {read} %r2, [{where}+8]; "
+            "mad.lo.u32 %r0, %r1, 10000, %r2;", lambda t, s=start: (s[0] + 64) * 10000 + s[1] + 128, block=64)
 # Vectors of reductions: one per element.
 ONE = "mul.wide.u32 %d1, 0, 4; add.s64 %d1, %a, 32; "
 CLEAR = ("setp.eq.u32 %p0, %t, 0; mov.u32 %r9, 0; @%p0 st.global.v4.u32 [%d1], {%r9, %r9, %r9, %r9}; bar.sync 0; ")
