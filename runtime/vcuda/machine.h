@@ -70,6 +70,18 @@ public:
   virtual AllocationInfo find(uint64_t address) const = 0;
 };
 
+/// Where malloc and free of kernels have their memory. Blocks are allocations of the launch's GlobalMemory,
+/// so that find() knows them. Several host threads may call at once.
+class DeviceHeap {
+public:
+  virtual ~DeviceHeap() = default;
+  /// The address of a new block of `bytes` (not 0) at a multiple of `alignment`, a power of two; 0 where
+  /// there is no room.
+  virtual uint64_t allocate(uint64_t bytes, uint64_t alignment) = 0;
+  /// Ends the block that begins at `address`: its size; 0 where no block of this heap does.
+  virtual uint64_t free(uint64_t address) = 0;
+};
+
 /// Generic addresses of the other state spaces: window + offset. Shared, local and parameter offsets start at
 /// 0.
 inline constexpr uint64_t SharedWindow = 0x7000'0000'0000'0000;
@@ -106,6 +118,7 @@ struct KernelInfo {
   std::array<uint32_t, 3> maxThreads = {0, 0, 0};      ///< .maxntid, 0 = not given
   std::array<uint32_t, 3> requiredThreads = {0, 0, 0}; ///< .reqntid
   uint32_t minCtasPerSm = 0;
+  bool usesHeap = false; ///< it may call malloc or free
   uint32_t maxRegisters = 0;
   uint32_t line = 0;
 };
@@ -235,6 +248,7 @@ struct LaunchConfig {
   uint32_t dynamicSharedBytes = 0;
   const void *parameters = nullptr; ///< KernelInfo::parameterBytes bytes
   uint64_t gridWorkspace = 0;       ///< cooperative launches: address of GridWorkspaceBytes bytes of zeros
+  DeviceHeap *heap = nullptr;       ///< of malloc and free; null: malloc finds no room
   uint64_t launchNumber = 0; ///< counted by the driver from 1 up, over all launches into one GlobalMemory
 };
 

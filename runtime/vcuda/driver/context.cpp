@@ -37,8 +37,6 @@ size_t defaultLimit(const Device &device, int limit) {
     return 1024;
   case CU_LIMIT_PRINTF_FIFO_SIZE:
     return 1 << 20;
-  case CU_LIMIT_MALLOC_HEAP_SIZE:
-    return 8 << 20;
   case CU_LIMIT_DEV_RUNTIME_SYNC_DEPTH:
     return 2;
   case CU_LIMIT_DEV_RUNTIME_PENDING_LAUNCH_COUNT:
@@ -208,6 +206,10 @@ VCUDA_API CUresult cuCtxGetLimit(size_t *value, int limit) {
   return inContext([&](Context &context) -> CUresult {
     if (!value || limit < 0) return CUDA_ERROR_INVALID_VALUE;
     if (limit > CU_LIMIT_PERSISTING_L2_CACHE_SIZE) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+    if (limit == CU_LIMIT_MALLOC_HEAP_SIZE) {
+      *value = context.heap.limit();
+      return CUDA_SUCCESS;
+    }
     std::lock_guard lock(context.mutex);
     auto it = context.limits.find(limit);
     *value = it == context.limits.end() ? defaultLimit(context.device, limit) : it->second;
@@ -219,6 +221,7 @@ VCUDA_API CUresult cuCtxSetLimit(int limit, size_t value) {
   return inContext([&](Context &context) -> CUresult {
     if (limit < 0) return CUDA_ERROR_INVALID_VALUE;
     if (limit > CU_LIMIT_PERSISTING_L2_CACHE_SIZE) return CUDA_ERROR_UNSUPPORTED_LIMIT;
+    if (limit == CU_LIMIT_MALLOC_HEAP_SIZE) return context.heap.setLimit(value);
     std::lock_guard lock(context.mutex);
     context.limits[limit] = value;
     return CUDA_SUCCESS;

@@ -80,6 +80,7 @@ CUresult faultOf(const Finding &finding) {
   if (finding.check == "out-of-bounds" || finding.check == "use-after-free")
     return CUDA_ERROR_ILLEGAL_ADDRESS;
   if (finding.check == "misaligned") return CUDA_ERROR_MISALIGNED_ADDRESS;
+  if (finding.check == "bad-free") return CUDA_ERROR_LAUNCH_FAILED;
   return CUDA_SUCCESS;
 }
 
@@ -119,6 +120,7 @@ CUresult launchInStream(const CUlaunchConfig &config, CUfunction handle, void **
     launch.cooperative = cooperative;
     if (CUresult wrong = prepareLaunch(context, config, handle, parameters, extra, launch)) return wrong;
     if (CUresult fault = injectFault(launch)) return fault;
+    if (launch.info->usesHeap) context.heap.noteLaunch();
     return enqueue(context, state, std::move(launch));
   });
 }
@@ -164,8 +166,10 @@ CUresult injectFault(KernelLaunch &launch) {
 void runLaunch(Context &context, const KernelLaunch &launch) {
   if (context.error) return;
   if (launch.fault) return context.fail(launch.fault);
+  if (launch.info->usesHeap) context.heap.noteLaunch(); // graphs launch here
   Device &device = context.device;
   LaunchConfig config;
+  config.heap = &context.heap;
   config.kernel = launch.info->name;
   config.grid = launch.grid;
   config.block = launch.block;

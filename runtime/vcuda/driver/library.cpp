@@ -33,6 +33,7 @@ std::shared_ptr<ModuleObject> moduleIn(LibraryObject &library, Context &context)
   std::lock_guard lock(library.mutex);
   auto &module = library.modules[context.id];
   if (module) return module;
+  if (openHeapFor(context, *library.image)) return nullptr;
   module = instantiate(context, library.image);
   if (!module) return nullptr;
   module->ofLibrary = true;

@@ -11,6 +11,7 @@ CUresult load(Context &context, CUmodule *result, const void *image, JitOptions 
               const std::string &name) {
   std::shared_ptr<const Module> parsed;
   if (CUresult wrong = loadImage(image, jit, {&context.device}, name, parsed)) return wrong;
+  if (CUresult wrong = openHeapFor(context, *parsed)) return wrong;
   auto module = instantiate(context, std::move(parsed));
   if (!module) return CUDA_ERROR_OUT_OF_MEMORY;
   *result = module->handle;

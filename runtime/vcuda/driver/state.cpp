@@ -15,7 +15,7 @@ Device::Device(int ordinal, const DeviceRecord &record)
 }
 
 Context::Context(Device &device, unsigned flags, const Schedule &schedule)
-    : id(nextNumber()), device(device), flags(flags), queue(schedule) {}
+    : id(nextNumber()), device(device), flags(flags), heap(device.memory, id), queue(schedule) {}
 
 Context::~Context() {
   queue.waitAll();
@@ -151,6 +151,7 @@ void destroyContext(const std::shared_ptr<Context> &context) {
     library->modules.erase(context->id);
   }
   context->device.memory.freeOwned(context->id);
+  context->heap.close();
   std::lock_guard lock(d.hostMutex);
   std::erase_if(d.hostRanges, [&](const auto &range) { return range.second.context == context->id; });
 }

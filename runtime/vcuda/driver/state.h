@@ -4,6 +4,7 @@
 
 #include "runtime/vcuda/driver/api.h"
 #include "runtime/vcuda/driver/handles.h"
+#include "runtime/vcuda/driver/heap.h"
 #include "runtime/vcuda/driver/outputs.h"
 #include "runtime/vcuda/driver/queue.h"
 #include "runtime/vcuda/driver/settings.h"
@@ -158,6 +159,7 @@ struct Context : std::enable_shared_from_this<Context> {
   CUcontext handle = nullptr;
   bool isPrimary = false;
   std::atomic<int> cacheConfig{0};
+  Heap heap;
   std::mutex mutex; ///< guards what follows
   std::map<int, size_t> limits;
   std::map<std::thread::id, std::shared_ptr<StreamState>> threadStreams;

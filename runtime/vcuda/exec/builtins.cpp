@@ -1,4 +1,5 @@
-// What the CUDA runtime's device functions do that PTX only declares: vprintf and __assertfail.
+// What the CUDA runtime's device functions do that PTX only declares: vprintf and __assertfail here, malloc
+// and free in heap.cpp.
 #include "runtime/vcuda/exec/guest.h"
 #include "runtime/vcuda/exec/run.h"
 
@@ -198,6 +199,7 @@ void assertFailed(WarpRun &w, const Inst &inst, const CallSite &site, unsigned l
 void exec::callBuiltin(Warp &warp, const Inst &inst, const CallSite &site, Mask mask) {
   WarpRun &w = static_cast<WarpRun &>(warp);
   if (site.builtin == Builtin::AssertFail) return assertFailed(w, inst, site, unsigned(__builtin_ctz(mask)));
+  if (site.builtin != Builtin::Print) return callHeap(w, inst, site, mask);
   for (Mask m = mask; m; m &= m - 1) {
     unsigned lane = unsigned(__builtin_ctz(m));
     int32_t count = print(w, inst, site, lane);

@@ -56,7 +56,16 @@ struct SourceLine {
 };
 
 /// Functions that PTX declares and the system has.
-enum class Builtin : uint8_t { None, Print, AssertFail };
+enum class Builtin : uint8_t { None, Print, AssertFail, Malloc, AlignedMalloc, Free };
+
+/// One of them: its parameters and results as it must be declared.
+struct SystemFunction {
+  const char *name;
+  Builtin builtin;
+  std::vector<uint32_t> argumentBytes, resultBytes;
+};
+/// Null where the system has no function of this name.
+const SystemFunction *findSystemFunction(std::string_view name);
 
 /// What a call passes: frame variables of caller and callee are copied by lane.
 struct CallSite {

@@ -236,6 +236,8 @@ uint64_t nextRandom(uint64_t &state);
 
 /// vprintf and __assertfail (builtins.cpp).
 void callBuiltin(Warp &warp, const Inst &inst, const CallSite &site, Mask mask);
+/// malloc and free (heap.cpp).
+void callHeap(WarpRun &warp, const Inst &inst, const CallSite &site, Mask mask);
 
 struct OtherThread {
   Dim3 cta, thread;

@@ -89,7 +89,7 @@ DeviceMemory::~DeviceMemory() {
 ByteState DeviceMemory::fresh(const AllocationRequest &request) const {
   if (!request.committed) return ByteUnmapped;
   // Host code writes shared memory behind our back.
-  return tracking && request.kind == AllocationRequest::Device ? ByteUninitialised : ByteReady;
+  return tracking && !request.isShared() ? ByteUninitialised : ByteReady;
 }
 
 void DeviceMemory::mark(uint64_t address, uint64_t count, ByteState value) {
@@ -173,22 +173,27 @@ void DeviceMemory::unshare(const Allocation &allocation) {
 std::optional<Allocation> DeviceMemory::allocate(const AllocationRequest &request) {
   if (request.bytes == 0 || request.bytes > size) return std::nullopt;
   std::unique_lock lock(mutex);
-  bool shared = request.kind != AllocationRequest::Device;
+  bool shared = request.isShared(), isBlock = request.kind == AllocationRequest::Heap;
   uint64_t &counter = shared ? sharedBytes : usedBytes;
   uint64_t limit = shared ? sharedLimit : capacityBytes;
   uint64_t cost = roundUp(request.bytes, redZoneBytes);
-  if (!request.isAddressOnly && cost > limit - counter) return std::nullopt;
+  bool isClaimed = !request.isAddressOnly && !isBlock;
+  if (isClaimed && cost > limit - counter) return std::nullopt;
 
   uint64_t redZone = shared ? page : redZoneBytes;
   uint64_t alignment = std::max(request.alignment, redZone);
-  if (!shared && request.bytes > ownPagesFrom) alignment = std::max(alignment, mappingGranularity);
+  if (!shared && !isBlock && request.bytes > ownPagesFrom)
+    alignment = std::max(alignment, mappingGranularity);
   uint64_t behind = roundUp(std::clamp(request.bytes, leastBehind, mostBehind), redZone);
-  auto range = ranges.take(request.bytes, alignment, redZone, behind);
-  if (!range) range = ranges.take(request.bytes, alignment, redZone, redZone);
+  // Blocks are many and small. Their addresses are multiples of what is promised and of no more.
+  uint64_t skew = isBlock && request.alignment < redZone ? request.alignment : 0;
+  if (isBlock) behind = redZone;
+  auto range = ranges.take(request.bytes + skew, alignment, redZone, behind);
+  if (!range) range = ranges.take(request.bytes + skew, alignment, redZone, redZone);
   if (!range) return std::nullopt;
   Allocation allocation;
   static_cast<AllocationRequest &>(allocation) = request;
-  allocation.base = range->first;
+  allocation.base = range->first + skew;
   allocation.id = nextAllocationId();
   allocation.rangeBegin = range->begin;
   allocation.rangeEnd = range->end;
@@ -197,7 +202,7 @@ std::optional<Allocation> DeviceMemory::allocate(const AllocationRequest &reques
     return std::nullopt;
   }
   forgetFreed(allocation.rangeBegin, allocation.rangeEnd);
-  allocation.isClaimed = !request.isAddressOnly;
+  allocation.isClaimed = isClaimed;
   if (allocation.isClaimed) counter += cost;
   mark(allocation.base, allocation.bytes, fresh(request));
   allocations.emplace(allocation.base, allocation);
@@ -250,7 +255,7 @@ void DeviceMemory::abandon(uint64_t address) {
 
 void DeviceMemory::freeLocked(std::map<uint64_t, Allocation>::iterator it) {
   const Allocation &allocation = it->second;
-  bool shared = allocation.kind != AllocationRequest::Device;
+  bool shared = allocation.isShared();
   if (allocation.isClaimed) (shared ? sharedBytes : usedBytes) -= roundUp(allocation.bytes, redZoneBytes);
   if (shared) unshare(allocation);
   clear(allocation);
@@ -272,10 +277,12 @@ void DeviceMemory::forgetFreed(uint64_t begin, uint64_t end) {
   freed.erase(freed.lower_bound(begin), freed.lower_bound(end));
 }
 
-/// What allocate() made; a mapping ends with unmap().
+/// What allocate() made for the host; a mapping ends with unmap().
 std::map<uint64_t, Allocation>::iterator DeviceMemory::findOrdinary(uint64_t address) {
   auto it = allocations.find(address);
-  return it != allocations.end() && it->second.kind == AllocationRequest::Mapped ? allocations.end() : it;
+  bool isOther = it != allocations.end() &&
+                 (it->second.kind == AllocationRequest::Mapped || it->second.kind == AllocationRequest::Heap);
+  return isOther ? allocations.end() : it;
 }
 
 bool DeviceMemory::free(uint64_t address) {
@@ -291,6 +298,23 @@ bool DeviceMemory::beginFree(uint64_t address) {
   auto it = findOrdinary(address);
   if (it == allocations.end() || it->second.freeing) return false;
   it->second.freeing = true;
+  return true;
+}
+
+uint64_t DeviceMemory::freeBlock(uint64_t address, uint64_t owner) {
+  std::unique_lock lock(mutex);
+  auto it = allocations.find(address);
+  if (it == allocations.end() || it->second.kind != AllocationRequest::Heap || it->second.owner != owner)
+    return 0;
+  uint64_t count = it->second.bytes;
+  freeLocked(it);
+  return count;
+}
+
+bool DeviceMemory::setAside(uint64_t count, uint64_t before) {
+  std::unique_lock lock(mutex);
+  if (count > capacityBytes - (usedBytes - before)) return false;
+  usedBytes = usedBytes - before + count;
   return true;
 }
 
@@ -317,13 +341,15 @@ const Allocation *DeviceMemory::lookupLocked(uint64_t address, uint64_t count) c
 
 std::optional<Allocation> DeviceMemory::lookup(uint64_t address, uint64_t count) const {
   std::shared_lock lock(mutex);
-  if (const Allocation *allocation = lookupLocked(address, count)) return *allocation;
+  const Allocation *allocation = lookupLocked(address, count);
+  if (allocation && allocation->kind != AllocationRequest::Heap) return *allocation;
   return std::nullopt;
 }
 
 bool DeviceMemory::covers(uint64_t address, uint64_t count) const {
   std::shared_lock lock(mutex);
   for (const Allocation *a; (a = lookupLocked(address, 1));) {
+    if (a->kind == AllocationRequest::Heap) return false;
     bool isMapped = a->kind == AllocationRequest::Mapped;
     if (isMapped && !a->committed) return false;
     uint64_t left = a->base + a->bytes - address;

@@ -34,7 +34,10 @@ namespace dlc::vcuda {
 
 /// What the driver asks for and remembers of an allocation.
 struct AllocationRequest {
-  enum Kind { Device, Pinned, Managed, Mapped } kind = Device; ///< Mapped: by map() only
+  /// Mapped: by map() only. Heap: a block of kernels, out of what setAside() took; the host knows nothing of
+  /// it.
+  enum Kind { Device, Pinned, Managed, Mapped, Heap } kind = Device;
+  bool isShared() const { return kind == Pinned || kind == Managed; } ///< with the host
   uint64_t bytes = 0;
   uint64_t alignment = 256; ///< a power of two
   uint64_t owner = 0;       ///< number of the context it dies with
@@ -95,9 +98,14 @@ public:
   /// Marks a stream-ordered free as requested; false if there is no allocation at `base` or it is being freed
   /// already.
   bool beginFree(uint64_t base);
+  /// Ends the Heap allocation of that owner which starts at `base`: its size, or 0 if there is none.
+  uint64_t freeBlock(uint64_t base, uint64_t owner);
+  /// Memory set aside for a heap is `bytes` from now on, and was `before`; false if there is not so much.
+  bool setAside(uint64_t bytes, uint64_t before);
   /// Ends all allocations of a context.
   void freeOwned(uint64_t owner);
 
+  // Of all but Heap allocations, which only find() and describe() show:
   /// The live allocation that holds [address, address + bytes), if one holds all of it.
   std::optional<Allocation> lookup(uint64_t address, uint64_t bytes = 1) const;
   /// Whether copies may touch [address, address + bytes): it lies in one live allocation, or in accessible

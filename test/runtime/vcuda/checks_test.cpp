@@ -68,6 +68,8 @@ protected:
     for (const Finding &any : result.findings)
       EXPECT_TRUE(any.sourceLine == one || any.sourceLine == two) << any.check << " " << any.sourceLine;
   }
+  /// Where kernels leave the addresses of their blocks.
+  uint64_t blocks(size_t n) { return device.empty<uint64_t>(n); }
   bool isFull() const { return device.options.checks == Checks::Full; }
   uint64_t ints(size_t n) {
     std::vector<int> v(n);
@@ -163,10 +165,11 @@ TEST_P(PlantedBugs, UninitialisedGlobal) {
 /// The use of undefined bits of local memory is what is found; the load, some lines above, is the other
 /// party.
 TEST_P(PlantedBugs, UninitialisedLocal) {
-  for (const char *kernel : {"uninitialisedLocal", "uninitialisedBranch", "uninitialisedAddress",
-                             "uninitialisedAtomic", "uninitialisedInShared", "uninitialisedPrint"}) {
+  for (const char *kernel :
+       {"uninitialisedLocal", "uninitialisedBranch", "uninitialisedAddress", "uninitialisedAtomic",
+        "uninitialisedInShared", "uninitialisedPrint", "heapUndefinedSize"}) {
     Arguments arguments = Arguments().add(ints(8));
-    if (kernel != std::string("uninitialisedPrint")) arguments.add(device.upload(std::vector<int>(8)));
+    if (kernel != std::string("uninitialisedPrint")) arguments.add(device.upload(std::vector<int>(16)));
     Finding f = expectFinding(device.run(module, kernel, {1}, {8}, arguments), "uninitialised-read", kernel);
     EXPECT_EQ(f.thread.x, 7u) << kernel;
     EXPECT_EQ(f.count, 1u) << kernel;
@@ -302,6 +305,74 @@ TEST_P(PlantedBugs, StringsThatAreNowhere) {
                 "bad-printf", "wildPrintf");
   expectFinding(device.run(module, "wildPrintf", {1}, {1}, Arguments().add(format).add(uint64_t(8))),
                 "bad-printf", "wildPrintf");
+}
+
+//===----------------------------------------------------------------------===//
+// The heap of kernels
+//===----------------------------------------------------------------------===//
+
+TEST_P(PlantedBugs, PastTheEndOfABlock) {
+  Finding f =
+      expectFinding(device.run(module, "heapOverflow", {1}, {32}, Arguments().add(blocks(32)).add(10)),
+                    "out-of-bounds", "heapOverflow");
+  EXPECT_EQ(f.thread.x, 5u);
+  EXPECT_EQ(f.count, 1u);
+  EXPECT_NE(f.message.find("'heap block' of 40 bytes"), std::string::npos) << f.message;
+  EXPECT_NE(f.message.find("offset 40"), std::string::npos) << f.message;
+}
+
+TEST_P(PlantedBugs, BlockThatNobodyWrote) {
+  // The second time blocks lie where others were, which were written.
+  for (int k = 0; k < 2; ++k) {
+    Finding f = expectFinding(device.run(module, "heapUninitialised", {1}, {32},
+                                         Arguments().add(blocks(32)).add(device.empty<int>(32))),
+                              "uninitialised-read", "heapUninitialised");
+    EXPECT_EQ(f.thread.x, 7u);
+    EXPECT_EQ(f.count, 1u);
+  }
+}
+
+TEST_P(PlantedBugs, BlockThatWasFreed) {
+  Finding f = expectFinding(device.run(module, "heapUseAfterFree", {1}, {32},
+                                       Arguments().add(blocks(32)).add(device.empty<int>(32))),
+                            "out-of-bounds", "heapUseAfterFree");
+  EXPECT_EQ(f.thread.x, 3u);
+  EXPECT_NE(f.message.find("in freed memory"), std::string::npos) << f.message;
+}
+
+TEST_P(PlantedBugs, BlockThatIsFreedTwice) {
+  Finding f = expectFinding(device.run(module, "heapDoubleFree", {1}, {32}, Arguments().add(blocks(32))),
+                            "bad-free", "heapDoubleFree");
+  EXPECT_EQ(f.thread.x, 9u);
+  EXPECT_NE(f.message.find("memory that was freed before"), std::string::npos) << f.message;
+  EXPECT_EQ(device.heap.used(), 0u);
+}
+
+TEST_P(PlantedBugs, WhatCannotBeFreed) {
+  uint64_t kept = blocks(1), other = device.empty<int>(16);
+  expectClean(device.run(module, "heapKeep", {1}, {1}, Arguments().add(kept).add(8)));
+  uint64_t block = device.download<uint64_t>(kept, 1)[0];
+  auto expectBad = [&](uint64_t address, const char *why) {
+    Finding f = expectFinding(device.run(module, "heapBadFree", {1}, {1}, Arguments().add(address)),
+                              "bad-free", "heapBadFree");
+    EXPECT_NE(f.message.find(why), std::string::npos) << f.message;
+  };
+  expectBad(block + 4, "which is offset 4 of allocation");
+  expectBad(other, "which malloc did not give");
+  expectBad(uint64_t(64), "no address of global memory");
+  expectBad(SharedWindow + 16, "no address of global memory");
+  EXPECT_EQ(device.heap.used(), 32u);
+  // Nothing, and the block itself.
+  expectClean(device.run(module, "heapBadFree", {1}, {1}, Arguments().add(uint64_t(0))));
+  expectClean(device.run(module, "heapBadFree", {1}, {1}, Arguments().add(block)));
+  expectBad(block, "memory that was freed before");
+  expectBad(block + 8, "which is offset 8 of memory that was freed before");
+  EXPECT_EQ(device.heap.used(), 0u);
+  // Without checks such a launch fails.
+  device.options.checks = Checks::Off;
+  LaunchResult r = device.run(module, "heapBadFree", {1}, {1}, Arguments().add(block));
+  EXPECT_EQ(r.status, LaunchResult::Trap);
+  EXPECT_NE(r.message.find("freed before"), std::string::npos) << r.message;
 }
 
 TEST_P(PlantedBugs, DeadlockNamesTheWaiting) {

@@ -27,6 +27,7 @@ TestMemory::~TestMemory() {
 }
 
 uint64_t TestMemory::allocate(uint64_t count, std::string name) {
+  std::lock_guard lock(mutex);
   uint64_t offset = top;
   top += (count + 255) / 256 * 256 + 512;
   if (top > size) {
@@ -34,11 +35,21 @@ uint64_t TestMemory::allocate(uint64_t count, std::string name) {
     return 0;
   }
   std::memset(state + offset, ByteUninitialised, count);
-  allocations.push_back({AllocationInfo::Live, base + offset, count, allocations.size(), std::move(name)});
+  allocations.push_back({AllocationInfo::Live, base + offset, count, nextId++, std::move(name)});
   return base + offset;
 }
 
+void TestMemory::allocateAgain(uint64_t address, uint64_t count) {
+  std::lock_guard lock(mutex);
+  for (AllocationInfo &a : allocations) {
+    if (a.base != address) continue;
+    a = {AllocationInfo::Live, address, count, nextId++, a.name};
+    std::memset(state + (address - base), ByteUninitialised, count);
+  }
+}
+
 void TestMemory::release(uint64_t address) {
+  std::lock_guard lock(mutex);
   for (AllocationInfo &a : allocations) {
     if (a.base != address) continue;
     a.kind = AllocationInfo::Freed;
@@ -47,6 +58,7 @@ void TestMemory::release(uint64_t address) {
 }
 
 AllocationInfo TestMemory::find(uint64_t address) const {
+  std::lock_guard lock(mutex);
   AllocationInfo best;
   for (const AllocationInfo &a : allocations) {
     if (a.base <= address || best.kind == AllocationInfo::None) best = a;
@@ -61,6 +73,40 @@ void TestMemory::write(uint64_t address, const void *data, uint64_t count) {
 
 void TestMemory::read(uint64_t address, void *data, uint64_t count) const {
   std::memcpy(data, bytes + (address - base), count);
+}
+
+uint64_t TestHeap::allocate(uint64_t bytes, uint64_t alignment) {
+  std::lock_guard lock(mutex);
+  if (bytes > limit - usedBytes || alignment > 256) return 0;
+  usedBytes += bytes;
+  std::vector<uint64_t> &again = freed[(bytes + 255) / 256];
+  uint64_t address = 0;
+  if (again.empty()) {
+    address = memory.allocate(bytes, "heap block");
+  } else {
+    address = again.back();
+    again.pop_back();
+    memory.allocateAgain(address, bytes);
+  }
+  live[address] = bytes;
+  return address;
+}
+
+uint64_t TestHeap::free(uint64_t address) {
+  std::lock_guard lock(mutex);
+  auto block = live.find(address);
+  if (block == live.end()) return 0;
+  uint64_t bytes = block->second;
+  live.erase(block);
+  usedBytes -= bytes;
+  memory.release(address);
+  freed[(bytes + 255) / 256].push_back(address);
+  return bytes;
+}
+
+uint64_t TestHeap::used() const {
+  std::lock_guard lock(mutex);
+  return usedBytes;
 }
 
 ModuleInstance Device::load(std::string_view text) {
@@ -93,6 +139,7 @@ LaunchResult Device::run(const ModuleInstance &module, const std::string &kernel
   parameters.resize(std::max<size_t>(parameters.size(), info ? info->parameterBytes : 0));
   config.parameters = parameters.data();
   config.launchNumber = ++launches;
+  config.heap = &heap;
   if (cooperative) config.gridWorkspace = upload(std::vector<uint8_t>(GridWorkspaceBytes));
   return launch(module, config, memory, limits, options);
 }

@@ -11,25 +11,47 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
 namespace dlc::vcuda::test {
 
-/// A window of 64 MiB. Allocations are never reused.
+/// A window of 64 MiB. Allocations are never reused, but at addresses that the caller knows.
 class TestMemory : public GlobalMemory {
 public:
   TestMemory();
   ~TestMemory() override;
   uint64_t allocate(uint64_t bytes, std::string name = {});
+  /// Another allocation where one was released that had as much room.
+  void allocateAgain(uint64_t address, uint64_t bytes);
   void release(uint64_t address);
   AllocationInfo find(uint64_t address) const override;
   void write(uint64_t address, const void *data, uint64_t bytes);
   void read(uint64_t address, void *data, uint64_t bytes) const;
 
 private:
-  std::vector<AllocationInfo> allocations;
-  uint64_t top = 4096;
+  mutable std::mutex mutex;                ///< guards what follows
+  std::vector<AllocationInfo> allocations; ///< by address
+  uint64_t top = 4096, nextId = 0;
+};
+
+/// A heap that gives the block which was freed last to the next one who can use it.
+class TestHeap : public DeviceHeap {
+public:
+  explicit TestHeap(TestMemory &memory) : memory(memory) {}
+  uint64_t allocate(uint64_t bytes, uint64_t alignment) override;
+  uint64_t free(uint64_t address) override;
+  uint64_t limit = 8 << 20;
+  uint64_t used() const;
+
+private:
+  TestMemory &memory;
+  mutable std::mutex mutex; ///< guards what follows
+  uint64_t usedBytes = 0;
+  std::map<uint64_t, uint64_t> live;               ///< address -> bytes
+  std::map<uint64_t, std::vector<uint64_t>> freed; ///< by room, those freed last at the end
 };
 
 /// An argument list laid out as the driver does for kernels whose parameters are naturally aligned.
@@ -46,6 +68,7 @@ public:
 class Device {
 public:
   TestMemory memory;
+  TestHeap heap{memory};
   Options options;
   DeviceLimits limits;
   bool cooperative = false; ///< launches get a workspace for the grid

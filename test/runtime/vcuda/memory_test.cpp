@@ -38,6 +38,41 @@ TEST(DeviceMemory, AllocationsAreAlignedDisjointAndSurroundedByRedZones) {
   }
 }
 
+TEST(DeviceMemory, BlocksOfAHeapAreKernelsAlone) {
+  DeviceMemory m(1 << 20);
+  EXPECT_TRUE(m.setAside(1 << 19, 0));
+  EXPECT_FALSE(m.setAside((1 << 20) + 1, 1 << 19));
+  EXPECT_EQ(m.used(), 1u << 19);
+  AllocationRequest r = request(40);
+  r.kind = AllocationRequest::Heap;
+  r.alignment = 16;
+  auto a = m.allocate(r), b = m.allocate(r);
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ(m.used(), 1u << 19);
+  EXPECT_EQ(a->base % 32, 16u); // what is promised, and no more
+  EXPECT_GE(b->base, a->base + 40 + 256);
+  EXPECT_EQ(stateAt(m, a->base), ByteUninitialised);
+  EXPECT_EQ(stateAt(m, a->base + 39), ByteUninitialised);
+  for (uint64_t past : {0, 8, 255}) EXPECT_EQ(stateAt(m, a->base + 40 + past), ByteUnmapped);
+  EXPECT_EQ(stateAt(m, a->base - 1), ByteUnmapped);
+  EXPECT_FALSE(m.lookup(a->base));
+  EXPECT_FALSE(m.covers(a->base, 4));
+  EXPECT_FALSE(m.free(a->base));
+  EXPECT_FALSE(m.beginFree(a->base));
+  EXPECT_EQ(m.find(a->base + 4).id, a->id);
+  EXPECT_EQ(m.freeBlock(a->base, 2), 0u); // another context's
+  EXPECT_EQ(m.freeBlock(a->base + 16, 1), 0u);
+  EXPECT_EQ(m.freeBlock(a->base, 1), 40u);
+  EXPECT_EQ(m.freeBlock(a->base, 1), 0u);
+  EXPECT_EQ(m.find(a->base).kind, AllocationInfo::Freed);
+  r.alignment = 1024;
+  EXPECT_EQ(m.allocate(r)->base % 1024, 0u);
+  m.freeOwned(1);
+  EXPECT_EQ(m.find(b->base).kind, AllocationInfo::Freed);
+  EXPECT_TRUE(m.setAside(0, 1 << 19));
+  EXPECT_EQ(m.used(), 0u);
+}
+
 TEST(DeviceMemory, CapacityIsALimitAndComesBack) {
   DeviceMemory m(1 << 20);
   auto a = m.allocate(request(1 << 19));

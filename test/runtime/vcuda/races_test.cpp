@@ -50,6 +50,7 @@ const Case cases[] = {
     {"locked", "locked", "global-race", "lockedFixed", 3, 32, dataOut},
     {"meeting", "meeting", "global-race", "meetingFixed", 3, 64, dataFlagOut},
     {"sameWord", "sameWord", "global-conflict", "sameWordFixed", 1, 32, out},
+    {"freedEarly", "freedEarly", "global-race", "freedEarlyFixed", 1, 32, dataOut},
 };
 
 /// The line of races.cu with this mark.

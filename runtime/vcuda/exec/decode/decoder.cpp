@@ -463,6 +463,12 @@ void Decoder::measureLocal(std::vector<KernelInfo> &kernels) {
   uint64_t all = 0;
   for (const CodeFunction &f : code.functions) all += f.frameBytes + 64;
   auto allocates = [&](uint32_t f) { return code.functions[f].allocates; };
+  auto isOfHeap = [&](uint32_t f) {
+    const SystemFunction *system =
+        code.functions[f].hasBody ? nullptr : findSystemFunction(code.functions[f].name);
+    return system && (system->builtin == Builtin::Malloc || system->builtin == Builtin::AlignedMalloc ||
+                      system->builtin == Builtin::Free);
+  };
   bool recursive = false;
   auto measure = [&](uint32_t f, unsigned level, auto &self) -> int64_t {
     if (depth[f] >= 0) return depth[f];
@@ -486,9 +492,11 @@ void Decoder::measureLocal(std::vector<KernelInfo> &kernels) {
     if (recursive) bytes = std::min<uint64_t>(all * 16, 512 * 1024);
     std::set<uint32_t> reached = reachable(f, calls, callsUnknown);
     if (std::any_of(reached.begin(), reached.end(), allocates)) bytes += 16 * 1024;
+    bool usesHeap = std::any_of(reached.begin(), reached.end(), isOfHeap);
     code.functions[f].localBytes = uint32_t(std::min<uint64_t>((bytes + 15) / 16 * 16, 512 * 1024));
-    if (code.functions[f].kernelIndex >= 0)
-      kernels[size_t(code.functions[f].kernelIndex)].localBytes = code.functions[f].localBytes;
+    if (code.functions[f].kernelIndex < 0) continue;
+    kernels[size_t(code.functions[f].kernelIndex)].localBytes = code.functions[f].localBytes;
+    kernels[size_t(code.functions[f].kernelIndex)].usesHeap = usesHeap;
   }
 }
 

@@ -205,6 +205,9 @@ private:
   std::map<std::string, uint32_t> formIndex;
 };
 
+/// What is wrong with a call of a function that has no body and is none of the system's.
+std::string missingFunction(const std::string &name);
+
 } // namespace dlc::vcuda::exec
 
 #endif

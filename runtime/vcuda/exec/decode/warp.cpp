@@ -179,11 +179,9 @@ bool Decoder::call() {
     uint32_t target = callee.symbol.index;
     if (syntax.functions[target].aliasOf >= 0) target = uint32_t(syntax.functions[target].aliasOf);
     const ptx::Function &f = syntax.functions[target];
-    site.builtin = !f.hasBody && f.name == "vprintf"        ? Builtin::Print
-                   : !f.hasBody && f.name == "__assertfail" ? Builtin::AssertFail
-                                                            : Builtin::None;
-    if (!f.hasBody && site.builtin == Builtin::None)
-      return fail("function '" + f.name + "' has no body (there is no linker)");
+    const SystemFunction *system = f.hasBody ? nullptr : findSystemFunction(f.name);
+    if (system) site.builtin = system->builtin;
+    if (!f.hasBody && !system) return fail(missingFunction(f.name));
     if (f.isKernel) return fail("a kernel cannot be called");
     auto bytesOf = [&](const std::vector<uint32_t> &list) {
       std::vector<uint32_t> bytes;
@@ -192,11 +190,7 @@ bool Decoder::call() {
     };
     if (bytesOf(f.parameters) != site.argumentBytes || bytesOf(f.results) != site.resultBytes)
       return fail("arguments of the call do not match '" + f.name + "'");
-    using Sizes = std::vector<uint32_t>;
-    if ((site.builtin == Builtin::Print &&
-         (site.argumentBytes != Sizes{8, 8} || site.resultBytes != Sizes{4})) ||
-        (site.builtin == Builtin::AssertFail &&
-         (site.argumentBytes != Sizes{8, 8, 4, 8, 8} || !site.resultBytes.empty())))
+    if (system && (site.argumentBytes != system->argumentBytes || site.resultBytes != system->resultBytes))
       return fail("'" + f.name + "' is not declared as the system has it");
     site.function = int32_t(target);
   }

@@ -13,6 +13,7 @@
 //   - a strong write that a strong read saw, for that one write
 //   - an mbarrier: arrivals before whoever saw their phase end
 //   - cp.async: its writes come when they are waited for; its reads any time from issue on
+//   - free, which is a fence before it writes to the whole block
 //
 // A strong read of a first value, which a strong write brought, is no race; but unless some warp of the CTA
 // knows of the write, or would by a fence, it may come too early, and is reported.
@@ -89,6 +90,8 @@ void touchShared(WarpRun &warp, const Inst &inst, unsigned lane, uint32_t offset
                  Access access);
 void touchGlobal(WarpRun &warp, const Inst &inst, unsigned lane, uint64_t offset, uint32_t bytes,
                  Access access, const uint8_t *newData);
+/// The lane has freed a block: who used it must be known to it. What comes to lie there is another block.
+void touchFreed(WarpRun &warp, const Inst &inst, unsigned lane, uint64_t offset, uint64_t bytes);
 /// A compare-and-swap by the lane makes its plain read of the same place a guess that was checked.
 void settleGuess(WarpRun &warp, unsigned lane, bool isShared, uint64_t at);
 /// The writes of a copy of a lane, which is done: as of that time of the warp.

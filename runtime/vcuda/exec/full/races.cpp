@@ -92,6 +92,27 @@ public:
       c.strong[1] = Touch();
     });
   }
+  /// Gives a block up; one race with it is enough.
+  void free(uint64_t blockBytes) {
+    bool found = false;
+    auto meetFree = [&](const Touch &t, const char *what) {
+      if (found || !t.when || knows(t)) return;
+      found = true;
+      race(t, what);
+    };
+    shadow.visitTouched(at, blockBytes, [&](Cell &c) {
+      meetFree(c.write, "free of what another thread writes");
+      if (!wasObserved(c))
+        for (const Touch &t : c.strong) meetFree(t, "free of what another thread writes by a strong access");
+      for (const Touch &t : c.reads) meetFree(t, "free of what another thread reads");
+      if (c.more)
+        for (const Touch &t : shadow.readersOf(c)) meetFree(t, "free of what another thread reads");
+      forget(c);
+      uint32_t more = c.more;
+      c = Cell();
+      c.more = more;
+    });
+  }
   /// The cells hold this write, whatever was there.
   void put() {
     shadow.visit(at, bytes, [&](Cell &c) {
@@ -329,6 +350,11 @@ void exec::touchGlobal(WarpRun &w, const Inst &inst, unsigned lane, uint64_t off
   touch(v, access);
   if (v.strong && (inst.kind == Kind::Ld || inst.kind == Kind::St))
     orderStrong(w, inst, lane, false, offset, access == Access::Read, access != Access::Read);
+}
+
+void exec::touchFreed(WarpRun &w, const Inst &inst, unsigned lane, uint64_t offset, uint64_t bytes) {
+  fenceLanes(w, 1u << lane, true);
+  Visitor(w, inst, lane, false, offset, 16).free(bytes);
 }
 
 void exec::settleGuess(WarpRun &w, unsigned lane, bool isShared, uint64_t at) {

@@ -65,6 +65,20 @@ public:
       at += step;
     }
   }
+  /// The same for cells that were touched, of a range of whole blocks: it begins at one.
+  template <class F> void visitTouched(uint64_t at, uint64_t bytes, F visitCell) {
+    for (uint64_t number = at >> 4, end = (at + bytes + 15) >> 4; number < end;) {
+      uint64_t page = number >> PageBits, pageEnd = std::min(end, (page + 1) << PageBits);
+      auto found = pages.find(page);
+      for (; found != pages.end() && number < pageEnd; ++number) {
+        Block &block = found->second[number & ((1u << PageBits) - 1)];
+        uint32_t parts = block.parts ? 16u >> shift : 1;
+        for (uint32_t part = 0; part < parts; ++part)
+          visitCell(block.parts ? block.parts[part] : block.whole);
+      }
+      number = pageEnd;
+    }
+  }
   std::vector<Touch> &readersOf(Cell &cell);
   const std::vector<Touch> &readersOf(const Cell &cell) const { return readers[cell.more - 1]; }
   bool keepsEveryReader() const { return everyReader; }

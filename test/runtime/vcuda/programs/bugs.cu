@@ -296,3 +296,54 @@ extern "C" __global__ void uninitialisedPrint(const int *index) {
   int v = local[index[threadIdx.x]];
   printf("%d\n", v); // bug: uninitialisedPrint
 }
+
+// Memory that kernels allocate. Pointers go through memory, so that the compiler does not know them.
+extern "C" __global__ void heapOverflow(int **blocks, int n) {
+  blocks[threadIdx.x] = (int *)malloc(n * sizeof(int));
+  int *block = ((int *volatile *)blocks)[threadIdx.x];
+  for (int k = 0; k <= (threadIdx.x == 5 ? n : n - 1); ++k)
+    block[k] = k; // bug: heapOverflow
+  free(block);
+}
+
+extern "C" __global__ void heapUninitialised(int **blocks, int *out) {
+  blocks[threadIdx.x] = (int *)malloc(16 * sizeof(int));
+  int *volatile *again = (int *volatile *)blocks;
+  again[threadIdx.x][threadIdx.x == 7 ? 2 : 3] = 1;
+  out[threadIdx.x] = again[threadIdx.x][3]; // bug: heapUninitialised
+  free(again[threadIdx.x]);
+}
+
+extern "C" __global__ void heapUseAfterFree(int **blocks, int *out) {
+  blocks[threadIdx.x] = (int *)malloc(16 * sizeof(int));
+  int *volatile *again = (int *volatile *)blocks;
+  *again[threadIdx.x] = 1;
+  if (threadIdx.x == 3) free(again[threadIdx.x]);
+  out[threadIdx.x] = *again[threadIdx.x]; // bug: heapUseAfterFree
+  if (threadIdx.x != 3) free(again[threadIdx.x]);
+}
+
+extern "C" __global__ void heapDoubleFree(int **blocks) {
+  blocks[threadIdx.x] = (int *)malloc(16 * sizeof(int));
+  int *volatile *again = (int *volatile *)blocks;
+  free(again[threadIdx.x]);
+  if (threadIdx.x == 9)
+    free(again[threadIdx.x]); // bug: heapDoubleFree
+}
+
+// Frees whatever it is given.
+extern "C" __global__ void heapBadFree(void *address) {
+  free(address); // bug: heapBadFree
+}
+
+extern "C" __global__ void heapKeep(int **blocks, int n) {
+  blocks[threadIdx.x] = (int *)malloc(n * sizeof(int));
+  for (int k = 0; k < n; ++k) blocks[threadIdx.x][k] = k;
+}
+
+extern "C" __global__ void heapUndefinedSize(const int *index, int **blocks) {
+  int local[8];
+  for (int i = 0; i < 7; ++i) local[index[i]] = i;
+  int v = local[index[threadIdx.x]];
+  blocks[threadIdx.x] = (int *)malloc(v & 15); // bug: heapUndefinedSize
+}

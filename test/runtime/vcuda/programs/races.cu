@@ -307,3 +307,16 @@ template <bool Fixed> __device__ void lonelyBody(int *out) {
   out[threadIdx.x] = 1;
 }
 TWINS(lonely, (int *out), (out))
+
+// A block is freed while other threads may still read it.
+template <bool Fixed> __device__ void freedEarlyBody(int **block, int *out) {
+  if (threadIdx.x == 0) *block = (int *)malloc(32 * sizeof(int));
+  __syncwarp();
+  int *mine = *(int *volatile *)block;
+  mine[threadIdx.x] = threadIdx.x;
+  __syncwarp();
+  out[threadIdx.x] = mine[31 - threadIdx.x]; // first: freedEarly
+  if (Fixed) __syncwarp();
+  if (threadIdx.x == 0) free(mine); // second: freedEarly
+}
+TWINS(freedEarly, (int **block, int *out), (block, out))
