@@ -80,7 +80,8 @@ TEST(Schedules, LanesThatPollGiveWaySoon) {
   for (Schedule::Kind kind : {Schedule::Forward, Schedule::Reverse, Schedule::Ahead, Schedule::Random}) {
     Device device;
     device.options.schedule = {kind, 0};
-    device.options.maxInstructions = 100'000; // blocks of a warp
+    device.options.threads = 1; // how long one waits for another host thread is the host's business
+    device.options.maxInstructions = 1'000'000; // blocks of a warp
     ModuleInstance module = device.load(R"(
 .version 7.8
 .target sm_80
@@ -103,6 +104,7 @@ ret;
 }
 )");
     uint64_t words = device.upload(std::vector<unsigned>(2));
+    SCOPED_TRACE(int(kind));
     expectClean(device.run(module, "count", {2}, {64}, Arguments().add(words)));
     EXPECT_EQ(device.download<unsigned>(words, 2), (std::vector<unsigned>{0, 128}));
   }

@@ -118,7 +118,11 @@ template <class T> DLC_INLINE T toReal(Value v, u32 mods) {
   volatile f64 real = v.real;
   volatile u64 bits = v.bits;
   fesetround(hostRounding(mods));
-  volatile T r = v.isFloat ? T(real) : v.isSigned ? T(s64(bits)) : T(u64(bits));
+  // Hosts without an instruction for unsigned numbers round twice. Half of a large one, with what is cut off
+  // in its last bit, rounds as all of it does.
+  volatile T r = v.isFloat                           ? T(real)
+                 : v.isSigned || s64(u64(bits)) >= 0 ? T(s64(bits))
+                                                     : T(s64(bits >> 1 | (bits & 1))) * 2;
   fesetround(FE_TONEAREST);
   return r == r ? T(r) : sizeof(T) == 4 ? T(bitCast<f32>(0x7fffffffu)) : T(r);
 }
