@@ -485,6 +485,29 @@ TEST(Convert, FloatToInteger) {
         [&](auto x, auto, auto) { return bits(std::ceil(f32(x))); });
 }
 
+// Under every rounding mode, zero included: no host may round twice.
+TEST(Convert, UnsignedToFloat) {
+  std::vector<uint64_t> wide = integers(64, 4), narrow = integers(32, 4);
+  const std::pair<const char *, int> modes[] = {
+      {"rn", FE_TONEAREST}, {"rz", FE_TOWARDZERO}, {"rm", FE_DOWNWARD}, {"rp", FE_UPWARD}};
+  for (auto [name, mode] : modes) {
+    auto rounded = [mode = mode](auto exact, auto zero) { // an integer of 64 bits is exact as a long double
+      volatile long double from = static_cast<long double>(exact);
+      fesetround(mode);
+      volatile decltype(zero) to = static_cast<decltype(zero)>(from);
+      fesetround(FE_TONEAREST);
+      return to;
+    };
+    auto toDouble = [&](auto x, auto, auto) { return std::bit_cast<uint64_t>(double(rounded(x, 0.0))); };
+    auto toSingle = [&](auto x, auto, auto) { return std::bit_cast<uint32_t>(float(rounded(x, 0.0f))); };
+    std::string rounding(name);
+    check({"cvt." + rounding + ".f64.u64 D, A", "b64", "b64", "", ""}, wide, {}, {}, toDouble);
+    check({"cvt." + rounding + ".f32.u64 D, A", "b32", "b64", "", ""}, wide, {}, {}, toSingle);
+    check({"cvt." + rounding + ".f64.u32 D, A", "b64", "b32", "", ""}, narrow, {}, {}, toDouble);
+    check({"cvt." + rounding + ".f32.u32 D, A", "b32", "b32", "", ""}, narrow, {}, {}, toSingle);
+  }
+}
+
 TEST(Convert, Integers) {
   auto a = integers(64, 1);
   check({"cvt.rn.f32.s64 D, A", "b32", "b64", "", ""}, a, {}, {},
