@@ -19,18 +19,22 @@ enum class Linkage { Local, Extern, Weak, Visible };
 struct Item {
   size_t begin = 0, end = 0, body = 0; ///< body: its '{', or end
   Linkage linkage = Linkage::Local;
-  bool isFunction = false;
+  bool isFunction = false, isKernel = false; ///< a kernel is both
   std::vector<std::string> names;
 };
 
 /// The items of a text. What it does not understand it leaves to the parser, which says what is wrong.
 class Scanner {
 public:
-  explicit Scanner(std::string_view text) : tokens(ptx::tokenise(text).tokens) {
+  explicit Scanner(std::string_view text) {
+    ptx::TokenList list = ptx::tokenise(text);
+    tokens = std::move(list.tokens);
+    error = std::move(list.error);
     while (!isEnd()) scanItem();
   }
 
   std::vector<Token> tokens;
+  std::string error; ///< where the tokens end early
   std::vector<Item> items;
 
 private:
@@ -57,7 +61,8 @@ private:
     }
     bool isKernel = take("entry");
     item.isFunction = isKernel || take("func");
-    if (isKernel) item.linkage = std::max(item.linkage, Linkage::Visible);
+    if (isKernel && item.linkage == Linkage::Local) item.linkage = Linkage::Visible;
+    item.isKernel = isKernel;
     if (!item.isFunction && !take("global") && !take("const") && !take("shared")) {
       if (at == item.begin) ++at;
       return;
@@ -106,6 +111,11 @@ public:
   }
 
   std::string run(std::string &error) {
+    for (size_t i = 0; i < texts.size(); ++i)
+      if (!texts[i].error.empty()) {
+        error = inputs[i].name + ": " + texts[i].error;
+        return "";
+      }
     if (!choose(error)) return "";
     nameLocals();
     std::string first, rest;
@@ -172,7 +182,7 @@ private:
       append(rest, text, at, item.begin, most);
       at = item.end;
       if (isDropped(text, item)) {
-        if (!item.isFunction) continue;
+        if (!item.isFunction || item.isKernel) continue; // nobody calls a kernel
         rest += "\n.extern";
         size_t begin = item.begin;
         while (texts[text].tokens[begin].text != "func") ++begin;

@@ -18,7 +18,7 @@ struct LinkInput {
   std::string body, name;
 };
 
-/// Empty with `error` set when two inputs define one visible name.
+/// Empty with `error` set when two inputs define one visible name, or one has what is no PTX.
 std::string linkTexts(const std::vector<LinkInput> &inputs, std::string &error);
 
 } // namespace dlc::vcuda

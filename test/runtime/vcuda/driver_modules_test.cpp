@@ -398,8 +398,10 @@ TEST_F(LinkTest, SymbolsAreLinkedAsTheirDirectivesSay) {
            ".common .global .align 4 .u32 both;\n.global .align 4 .b8 text[4] = {" + v + ", 0, 0, 0};\n" +
            ".func (.param .b32 r) own()\n{\n.reg .b32 %r; ld.global.u32 %r, [text]; st.param.b32 [r], %r; "
            "ret;\n}\n" +
-           ".weak .func (.param .b32 r) same()\n{\n.reg .b32 %r; mov.u32 %r, " + v +
-           "00; st.param.b32 [r], %r; ret;\n}\n.visible .entry " + n + "(.param .u64 out)\n{\n.loc 1 " + v +
+           ".weak .entry templated(.param .u64 out)\n{\nret;\n}\n"
+           ".weak .func (.param .b32 r) same()\n{\n.reg .b32 %r; mov.u32 %r, " +
+           v + "00; st.param.b32 [r], %r; ret;\n}\n.visible .entry " + n + "(.param .u64 out)\n{\n.loc 1 " +
+           v +
            "1 0\n.reg .b32 %r<6>; .reg .b64 %rd;\n"
            "{ .param .b32 q; call.uni (q), own; ld.param.b32 %r0, [q]; }\n"
            "{ .param .b32 q; call.uni (q), same; ld.param.b32 %r1, [q]; }\n"
@@ -436,6 +438,12 @@ TEST_F(LinkTest, SymbolsAreLinkedAsTheirDirectivesSay) {
   EXPECT_EQ(add(second.c_str()), 0);
   EXPECT_EQ(complete(), invalidPtx);
   EXPECT_NE(std::string(errors).find("is defined in name.ptx and in name.ptx"), std::string::npos) << errors;
+  values[1] = reinterpret_cast<void *>(sizeof errors);
+  EXPECT_EQ(call("cuLinkCreate", 4u, options, values, &state), 0);
+  EXPECT_EQ(add((first + "`").c_str()), 0); // judged with the others
+  EXPECT_EQ(add(second.c_str()), 0);
+  EXPECT_EQ(complete(), invalidPtx);
+  EXPECT_NE(std::string(errors).find("name.ptx: unexpected character"), std::string::npos) << errors;
 }
 
 TEST_F(LinkTest, WhatCannotBeLinkedIsRefusedInWords) {
